@@ -1,0 +1,55 @@
+/* Policy: a loaded, compiled, immutable policy snapshot.
+ *
+ * A snapshot is built off-line and never changes; whoever holds a reference may read it from any
+ * thread. Loading either gives a whole snapshot or an error and nothing else, so a bad file can
+ * never leave half a policy in force. */
+#ifndef LEX_POLICY_POLICY_H
+#define LEX_POLICY_POLICY_H
+
+#include "core/base/status.h"
+#include "schemas/records.h"
+
+enum { LEX_POLICY_MAX_BYTES = 64 << 20 };
+
+struct lex_policy; /* opaque; its compiled shape is private to core/policy */
+
+/* What the outside may know of a snapshot. All spans live as long as the snapshot. */
+struct lex_policy_info {
+    struct lex_span id;          /* policy_id, else name, else "policy" */
+    struct lex_span version;     /* absent when the document names none */
+    uint8_t hash[32];            /* policy.md section 10: canonical, order-free */
+    uint8_t legacy_hash[32];     /* the reference system's hash */
+    enum lex_mode mode;          /* the document's; LEX_MODE_STRICT when it names none */
+    struct lex_span document;    /* the source text, byte for byte */
+    int64_t effective_from_us;   /* INT64_MIN when absent */
+    int64_t effective_until_us;  /* INT64_MAX when absent; exclusive */
+    size_t terms, relations, constraints;
+};
+
+/* Parse, validate and compile one document.
+ * @param source  a file name for messages: "source:line:column: problem"
+ * @owns   the text is copied; the snapshot starts with one reference
+ * @errors LEX_REJECT err names file, line, column, what was expected; LEX_LIMIT over a ceiling
+ * @thread any */
+LEX_STATUS lex_policy_load(struct lex_span text, const char *source, struct lex_policy **ret_policy,
+                           struct lex_error *err);
+/* The same from a file. */
+LEX_STATUS lex_policy_load_file(const char *path, struct lex_policy **ret_policy,
+                                struct lex_error *err);
+
+struct lex_policy *lex_policy_ref(struct lex_policy *policy); /* atomic; returns its argument */
+void lex_policy_unref(struct lex_policy *policy);             /* NULL is fine */
+const struct lex_policy_info *lex_policy_info(const struct lex_policy *policy);
+
+/* Lints of a loaded snapshot, worst first: each with line and column in the document. */
+struct lex_policy_lint {
+    unsigned line, column;
+    struct lex_span text;
+};
+size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy_lint **ret_lints);
+
+/* Compare two version strings as policy.md section 10 does: dot-separated numbers, else bytes; an
+ * absent one is never older. <0, 0, >0. */
+int lex_policy_version_cmp(struct lex_span a, struct lex_span b);
+
+#endif

@@ -1,0 +1,535 @@
+#include "consumer/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    OFFSETS_TIMEOUT_MS = 2000,
+    UNSTABLE_TIMEOUT_MS = 200, /* one partition's, after the whole call timed out */
+    WATERMARKS_TIMEOUT_MS = 2000,
+    METADATA_COPY_BYTES =
+        1025, /* one over a head's ceiling, so that a longer one is seen as such */
+    HELD_FIRST = 4096,
+};
+
+struct lex_intake {
+    const struct lex_config *config;
+    struct lex_intake_listener listener;
+    struct lex_kafka_handle handle;
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    rd_kafka_topic_t *topic; /* the requests, for records that librdkafka hands over by topic */
+    bool subscribed, rebalanced;
+    int32_t active[LEX_WORKER_PARTITIONS_MAX]; /* consumed now: what RESUME said */
+    size_t active_count, assigned_count;
+
+    rd_kafka_message_t **held; /* ring: oldest at `first` */
+    size_t held_cap, held_first, held_count;
+    rd_kafka_message_t **stash; /* arrived while no records were wanted */
+    size_t stash_count;
+    rd_kafka_message_t *taken[LEX_WORKER_BATCH_MAX];
+    struct lex_record records[LEX_WORKER_BATCH_MAX];
+
+    char (*metadata)[METADATA_COPY_BYTES];
+    size_t metadata_cap;
+    char reason[256];
+};
+
+enum { STASH_MAX = 1024 };
+
+/* ---- held messages ---- */
+
+static rd_kafka_message_t **held_at(struct lex_intake *s, size_t index)
+{
+    return &s->held[(s->held_first + index) % s->held_cap];
+}
+
+static void hold(struct lex_intake *s, rd_kafka_message_t *message)
+{
+    if (s->held_count == s->held_cap) {
+        size_t cap = s->held_cap == 0 ? HELD_FIRST : 2 * s->held_cap;
+        rd_kafka_message_t **grown = calloc(cap, sizeof *grown);
+        LEX_ASSERT(grown != NULL); /* bounded by commit_max_records and its slack */
+        for (size_t i = 0; i < s->held_count; i++)
+            grown[i] = *held_at(s, i);
+        free(s->held);
+        s->held = grown;
+        s->held_cap = cap;
+        s->held_first = 0;
+    }
+    s->held_count++;
+    *held_at(s, s->held_count - 1) = message;
+}
+
+void lex_intake_release(struct lex_intake *intake, size_t keep)
+{
+    while (intake->held_count > keep) {
+        rd_kafka_message_destroy(*held_at(intake, 0));
+        intake->held_first = (intake->held_first + 1) % intake->held_cap;
+        intake->held_count--;
+    }
+}
+
+static void drop_stash(struct lex_intake *s)
+{
+    for (size_t i = 0; i < s->stash_count; i++)
+        rd_kafka_message_destroy(s->stash[i]);
+    s->stash_count = 0;
+}
+
+/* ---- rebalance ---- */
+
+static void rebalance_failed(const struct lex_intake *s, rd_kafka_resp_err_t code)
+{
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        LEX_LOG(LEX_LOG_ERROR, s->handle.logger, "Assignment failed",
+                lex_log_str("error", rd_kafka_err2str(code)));
+}
+
+static void tell(struct lex_intake *s, enum lex_event_kind kind,
+                 const rd_kafka_topic_partition_list_t *list)
+{
+    int32_t ids[LEX_WORKER_PARTITIONS_MAX];
+    size_t count = 0;
+    for (int i = 0; i < list->cnt && count < LEX_WORKER_PARTITIONS_MAX; i++)
+        ids[count++] = list->elems[i].partition;
+    s->rebalanced = true;
+    drop_stash(s);
+    s->listener.rebalanced(s->listener.user, kind, ids, count);
+}
+
+static void forget_active(struct lex_intake *s, const rd_kafka_topic_partition_list_t *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->active_count; i++) {
+        bool leaves = false;
+        for (int k = 0; k < list->cnt; k++)
+            leaves = leaves || list->elems[k].partition == s->active[i];
+        if (!leaves)
+            s->active[kept++] = s->active[i];
+    }
+    s->active_count = kept;
+}
+
+/* Runs inside lex_intake_poll (or close), on the worker's thread. */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct lex_intake *s = ((struct lex_kafka_handle *)opaque)->owner;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
+        s->assigned_count += (size_t)list->cnt;
+        rebalance_failed(s, rd_kafka_assign(rk, none));
+        rd_kafka_topic_partition_list_destroy(none);
+        tell(s, LEX_EVENT_ASSIGNED, list);
+        return;
+    }
+    bool lost = rd_kafka_assignment_lost(rk) || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
+    tell(s, lost ? LEX_EVENT_LOST : LEX_EVENT_REVOKED, list);
+    forget_active(s, list);
+    s->assigned_count -=
+        s->assigned_count < (size_t)list->cnt ? s->assigned_count : (size_t)list->cnt;
+    rebalance_failed(s, rd_kafka_assign(rk, NULL));
+}
+
+/* ---- life ---- */
+
+/* Prefetch decides throughput, and memory. A third of a worker's budget is for what waits in the
+ * queue; a small record costs the library about as much again, which the count bounds. */
+static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t **ret_conf,
+                                 struct lex_error *err)
+{
+    const struct lex_config *c = s->config;
+    char session[24], queue_kb[24], queue_messages[24], instance[512], fetch[24];
+    int64_t workers = c->server_workers > 0 ? c->server_workers : 1;
+    int64_t share_kb = c->memory_budget_mb * 1024 / workers / 4;
+    (void)snprintf(session, sizeof session, "%lld", (long long)c->session_timeout_ms);
+    (void)snprintf(queue_kb, sizeof queue_kb, "%lld", (long long)share_kb);
+    (void)snprintf(queue_messages, sizeof queue_messages, "%lld",
+                   (long long)(share_kb > 100000 ? 100000
+                               : share_kb < 1000 ? 1000
+                                                 : share_kb));
+    (void)snprintf(fetch, sizeof fetch, "%lld",
+                   (long long)(share_kb * 1024 / 4 > 1 << 20 ? share_kb * 1024 / 4 : 1 << 20));
+    (void)snprintf(instance, sizeof instance, "%s.%s.%d", c->node_id, c->instance, slot);
+    const struct lex_kafka_setting tuning[] = {
+        {"queued.min.messages", queue_messages},
+        {"queued.max.messages.kbytes", queue_kb},
+        {"fetch.max.bytes", fetch},
+        {"max.partition.fetch.bytes", "1048576"},
+        {"fetch.wait.max.ms", c->embedded ? "10" : "100"},
+        {"fetch.error.backoff.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {"topic.metadata.refresh.interval.ms", "30000"},
+        {"max.poll.interval.ms", "300000"},
+        {"heartbeat.interval.ms", c->session_timeout_ms < 9000 ? "500" : "3000"},
+        {"socket.nagle.disable", "true"},
+        {NULL, NULL}};
+    const struct lex_kafka_setting fixed[] = {
+        {"group.id", c->group},
+        {"session.timeout.ms", session},
+        {"isolation.level", "read_committed"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "false"},
+        {"partition.assignment.strategy", "range"},
+        {c->static_member ? "group.instance.id" : NULL, instance},
+        {NULL, NULL}};
+    return lex_kafka_conf(c, &s->handle, tuning, fixed, ret_conf, err);
+}
+
+LEX_STATUS lex_intake_new(const struct lex_config *config, int slot,
+                          struct lex_intake_listener listener, struct lex_intake **ret_intake,
+                          struct lex_error *err)
+{
+    rd_kafka_conf_t *conf;
+    struct lex_intake *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return lex_fail(err, LEX_LIMIT, "out of memory");
+    s->config = config;
+    s->listener = listener;
+    s->handle.logger = "lexecon.consumer";
+    s->handle.owner = s;
+    s->stash = calloc(STASH_MAX, sizeof *s->stash);
+    enum lex_status status = configure(s, slot, &conf, err);
+    if (status == LEX_OK) {
+        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+        status = lex_kafka_new(RD_KAFKA_CONSUMER, conf, &s->rk, err);
+    }
+    if (status != LEX_OK) {
+        lex_intake_free(s);
+        return status;
+    }
+    (void)rd_kafka_poll_set_consumer(s->rk);
+    s->queue = rd_kafka_queue_get_consumer(s->rk);
+    *ret_intake = s;
+    return LEX_OK;
+}
+
+LEX_STATUS lex_intake_subscribe(struct lex_intake *intake, struct lex_error *err)
+{
+    if (intake->subscribed)
+        return LEX_OK;
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(topics, intake->config->requests_topic,
+                                            RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(intake->rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return lex_fail(err, LEX_REJECT, "subscribing to %s: %s", intake->config->requests_topic,
+                        rd_kafka_err2str(code));
+    intake->subscribed = true;
+    return LEX_OK;
+}
+
+void lex_intake_close(struct lex_intake *intake)
+{
+    lex_intake_release(intake, 0);
+    drop_stash(intake);
+    if (intake->subscribed)
+        (void)rd_kafka_consumer_close(intake->rk);
+    intake->subscribed = false;
+}
+
+void lex_intake_wake(struct lex_intake *intake)
+{
+    rd_kafka_queue_yield(intake->queue);
+}
+
+void lex_intake_free(struct lex_intake *intake)
+{
+    if (intake == NULL)
+        return;
+    lex_intake_close(intake);
+    if (intake->queue != NULL)
+        rd_kafka_queue_destroy(intake->queue);
+    if (intake->topic != NULL)
+        rd_kafka_topic_destroy(intake->topic);
+    if (intake->rk != NULL)
+        rd_kafka_destroy(intake->rk);
+    free(intake->metadata);
+    free(intake->stash);
+    free(intake->held);
+    free(intake);
+}
+
+/* ---- consuming ---- */
+
+static bool is_active(const struct lex_intake *s, int32_t partition)
+{
+    for (size_t i = 0; i < s->active_count; i++)
+        if (s->active[i] == partition)
+            return true;
+    return false;
+}
+
+void lex_intake_resume(struct lex_intake *intake, const struct lex_position *positions,
+                       size_t count)
+{
+    LEX_ASSERT(count <= LEX_WORKER_PARTITIONS_MAX);
+    drop_stash(intake);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, intake->config->requests_topic,
+                                          positions[i].partition)
+            ->offset = positions[i].next_offset;
+    rebalance_failed(intake, rd_kafka_assign(intake->rk, list));
+    rd_kafka_topic_partition_list_destroy(list);
+    intake->active_count = count;
+    for (size_t i = 0; i < count; i++)
+        intake->active[i] = positions[i].partition;
+}
+
+static struct lex_span traceparent_of(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "traceparent", &value, &size) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+        return (struct lex_span){0};
+    return lex_span_of(value, size);
+}
+
+static struct lex_record record_of(const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t timestamp = rd_kafka_message_timestamp(message, &type);
+    return (struct lex_record){
+        .partition = message->partition,
+        .offset = message->offset,
+        .timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp,
+        .key = lex_span_of(message->key, message->key_len),
+        .value = lex_span_of(message->payload, message->len),
+        .traceparent = traceparent_of(message),
+    };
+}
+
+/* First the stash, then one blocking poll, which also serves callbacks, then what else is there. */
+static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t max)
+{
+    size_t count = 0;
+    while (count < max && count < s->stash_count) {
+        s->taken[count] = s->stash[count];
+        count++;
+    }
+    s->stash_count -= count;
+    memmove(s->stash, s->stash + count, s->stash_count * sizeof *s->stash);
+    if (count == max)
+        return count;
+    rd_kafka_message_t *first = rd_kafka_consumer_poll(s->rk, count != 0 ? 0 : timeout_ms);
+    if (first == NULL)
+        return count;
+    s->taken[count++] = first;
+    if (count == max || s->rebalanced)
+        return count;
+    ssize_t more = rd_kafka_consume_batch_queue(s->queue, 0, s->taken + count, max - count);
+    return more > 0 ? count + (size_t)more : count;
+}
+
+struct taken {
+    size_t records, gone;
+    bool fatal;
+};
+
+/* A message that carries an error instead of a record; consumes it. */
+static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct taken *ret,
+                       int32_t *gone, struct lex_error *err)
+{
+    rd_kafka_resp_err_t code = message->err;
+    char text[512];
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(s->rk, text, sizeof text);
+    if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ret->fatal = true;
+        (void)lex_fail(err, LEX_HALT, "the consumer cannot go on: %s: %s", text,
+                       lex_kafka_advice(fatal));
+    } else if ((code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) &&
+               is_active(s, message->partition) && ret->gone < LEX_WORKER_PARTITIONS_MAX) {
+        gone[ret->gone++] = message->partition;
+    } else {
+        LEX_LOG(LEX_LOG_WARNING, s->handle.logger, "Consumer error",
+                lex_log_str("error", rd_kafka_message_errstr(message)),
+                lex_log_str("todo", lex_kafka_advice(code)));
+    }
+    rd_kafka_message_destroy(message);
+}
+
+static struct taken sort_out(struct lex_intake *s, size_t count, bool keep, int32_t *gone,
+                             struct lex_error *err)
+{
+    struct taken taken = {0};
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_message_t *message = s->taken[i];
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            take_error(s, message, &taken, gone, err);
+        } else if (!is_active(s, message->partition)) {
+            rd_kafka_message_destroy(message);
+        } else if (!keep) {
+            s->stash[s->stash_count++] = message;
+        } else {
+            hold(s, message);
+            s->records[taken.records++] = record_of(message);
+        }
+    }
+    return taken;
+}
+
+enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_t max,
+                                const struct lex_record **ret_records, size_t *ret_count,
+                                bool *ret_drained, int32_t gone[LEX_WORKER_PARTITIONS_MAX],
+                                struct lex_error *err)
+{
+    bool keep = max != 0;
+    if (max > LEX_WORKER_BATCH_MAX)
+        max = LEX_WORKER_BATCH_MAX;
+    size_t room = keep ? max : STASH_MAX - intake->stash_count;
+    if (!keep && room > 1)
+        room = 1;
+    intake->rebalanced = false;
+    size_t before = intake->stash_count;
+    if (!keep)
+        intake->stash_count = 0; /* not to be taken out now */
+    size_t count = room == 0 ? 0 : take_messages(intake, timeout_ms, room);
+    if (!keep && !intake->rebalanced)
+        intake->stash_count = before;
+    if (intake->rebalanced) {
+        /* Whatever came along is read again from where RESUME says. */
+        for (size_t i = 0; i < count; i++)
+            rd_kafka_message_destroy(intake->taken[i]);
+        return LEX_POLLED_REBALANCED;
+    }
+    struct taken taken = sort_out(intake, count, keep, gone, err);
+    *ret_records = intake->records;
+    *ret_count = taken.records != 0 ? taken.records : taken.gone;
+    *ret_drained = count < room;
+    if (count != 0)
+        intake->handle.all_down = false;
+    if (taken.fatal)
+        return LEX_POLLED_FATAL;
+    return taken.records != 0 ? LEX_POLLED_RECORDS
+           : taken.gone != 0  ? LEX_POLLED_GONE
+                              : LEX_POLLED_NOTHING;
+}
+
+/* ---- looking up ---- */
+
+static void take_committed(struct lex_intake *s, const rd_kafka_topic_partition_t *at, size_t index,
+                           struct lex_offset_found *ret)
+{
+    if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ret->status = lex_kafka_class(at->err) == LEX_RETRY ? LEX_RETRY : LEX_REJECT;
+        (void)snprintf(s->reason, sizeof s->reason, "its committed offset cannot be read: %s",
+                       rd_kafka_err2str(at->err));
+        ret->reason = s->reason;
+        return;
+    }
+    size_t len = at->metadata_size < METADATA_COPY_BYTES ? at->metadata_size : METADATA_COPY_BYTES;
+    if (len != 0)
+        memcpy(s->metadata[index], at->metadata, len);
+    ret->status = LEX_OK;
+    ret->offset = at->offset >= 0 ? at->offset : -1;
+    ret->metadata = lex_span_of(s->metadata[index], at->offset >= 0 ? len : 0);
+}
+
+static rd_kafka_resp_err_t ask_committed(struct lex_intake *s, const int32_t *partitions,
+                                         size_t count, int timeout_ms, size_t first,
+                                         struct lex_offset_found *found)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, s->config->requests_topic, partitions[i]);
+    rd_kafka_resp_err_t code = rd_kafka_committed(s->rk, list, timeout_ms);
+    for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        take_committed(s, &list->elems[i], first + (size_t)i, &found[i]);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static void ask_watermarks(struct lex_intake *s, struct lex_offset_found *found)
+{
+    if (found->status != LEX_OK)
+        return;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(s->rk, s->config->requests_topic, found->partition,
+                                         &found->low, &found->high, WATERMARKS_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        found->status = LEX_RETRY;
+}
+
+void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, size_t count,
+                        struct lex_offset_found *ret_found)
+{
+    if (count > intake->metadata_cap) {
+        free(intake->metadata);
+        intake->metadata = calloc(count, sizeof *intake->metadata);
+        LEX_ASSERT(intake->metadata != NULL); /* a KiB for each of LEX_WORKER_PARTITIONS_MAX */
+        intake->metadata_cap = count;
+    }
+    for (size_t i = 0; i < count; i++)
+        ret_found[i] = (struct lex_offset_found){
+            .partition = partitions[i], .status = LEX_RETRY, .offset = -1};
+    /* A pending offset of one partition times the whole call out: then each by itself. */
+    if (ask_committed(intake, partitions, count, OFFSETS_TIMEOUT_MS, 0, ret_found) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        for (size_t i = 0; i < count; i++)
+            (void)ask_committed(intake, partitions + i, 1, UNSTABLE_TIMEOUT_MS, i, ret_found + i);
+    for (size_t i = 0; i < count; i++)
+        ask_watermarks(intake, &ret_found[i]);
+}
+
+/* ---- membership ---- */
+
+/* Rule 6: a member id, an assignment that is not lost, and partitions that are ours. The broker
+ * checks none of it for an empty member. */
+static rd_kafka_consumer_group_metadata_t *metadata_now(void *user,
+                                                        const struct lex_commit *commits,
+                                                        size_t count)
+{
+    struct lex_intake *s = user;
+    for (size_t i = 0; i < count; i++)
+        if (!is_active(s, commits[i].partition))
+            return NULL;
+    char *member = rd_kafka_memberid(s->rk);
+    bool is_member = member != NULL && member[0] != 0 && !rd_kafka_assignment_lost(s->rk);
+    if (member != NULL)
+        rd_kafka_mem_free(s->rk, member);
+    return is_member ? rd_kafka_consumer_group_metadata(s->rk) : NULL;
+}
+
+struct lex_membership lex_intake_membership(struct lex_intake *intake)
+{
+    return (struct lex_membership){intake, metadata_now};
+}
+
+struct lex_kafka_handle *lex_intake_handle(struct lex_intake *intake)
+{
+    return &intake->handle;
+}
+
+bool lex_intake_ping(struct lex_intake *intake, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (intake->topic == NULL)
+        intake->topic = rd_kafka_topic_new(intake->rk, intake->config->requests_topic, NULL);
+    if (intake->topic == NULL || rd_kafka_metadata(intake->rk, 0, intake->topic, &metadata,
+                                                   timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+int64_t lex_intake_high(struct lex_intake *intake, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+        intake->rk, intake->config->requests_topic, partition, &low, &high);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+}
+
+size_t lex_intake_assigned(const struct lex_intake *intake)
+{
+    return intake->assigned_count;
+}

@@ -1,0 +1,72 @@
+/* Intake: a worker's consumer. It joins the group, tells of rebalances, and reads exactly the
+ * partitions that the worker has recovered.
+ *
+ * The group assigns, but nothing is consumed until the worker says from where: on an assignment the
+ * source assigns nothing, and RESUME assigns the recovered partitions with explicit offsets. So no
+ * record of a partition can arrive before its head is known, without pausing or seeking. */
+#ifndef LEX_CONSUMER_INTAKE_H
+#define LEX_CONSUMER_INTAKE_H
+
+#include "core/worker/worker.h"
+#include "producer/kafka.h"
+#include "producer/publisher.h"
+
+/* Called inside lex_intake_poll, on the worker's thread. `kind` is ASSIGNED, REVOKED or LOST; when
+ * it returns from the latter two, the partitions are given up. */
+struct lex_intake_listener {
+    void *user;
+    void (*rebalanced)(void *user, enum lex_event_kind kind, const int32_t *partitions,
+                       size_t count);
+};
+
+struct lex_intake;
+
+/* @errors LEX_REJECT a setting that librdkafka refuses */
+LEX_STATUS lex_intake_new(const struct lex_config *config, int slot,
+                          struct lex_intake_listener listener, struct lex_intake **ret_intake,
+                          struct lex_error *err);
+/* Join the group. Once. @errors LEX_REJECT */
+LEX_STATUS lex_intake_subscribe(struct lex_intake *intake, struct lex_error *err);
+/* Leave the group. The listener is called once more, with nothing open. */
+void lex_intake_close(struct lex_intake *intake);
+/* End a poll that waits. @thread any, until lex_intake_free */
+void lex_intake_wake(struct lex_intake *intake);
+/* Close if need be, and free. */
+void lex_intake_free(struct lex_intake *intake);
+
+/* Consume exactly these from now on. */
+void lex_intake_resume(struct lex_intake *intake, const struct lex_position *positions,
+                       size_t count);
+
+enum lex_polled {
+    LEX_POLLED_NOTHING,
+    LEX_POLLED_RECORDS,
+    LEX_POLLED_REBALANCED, /* the listener was called: what was planned is void */
+    LEX_POLLED_GONE,       /* *ret_count partitions in `gone` lost their next offset */
+    LEX_POLLED_FATAL,      /* err says why; the process has to end */
+};
+
+/* Wait up to timeout_ms for a record or a rebalance, then take what is there, up to `max`. Records
+ * are held by the intake until lex_intake_release.
+ * @post *ret_drained: nothing more is waiting */
+enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_t max,
+                                const struct lex_record **ret_records, size_t *ret_count,
+                                bool *ret_drained, int32_t gone[LEX_WORKER_PARTITIONS_MAX],
+                                struct lex_error *err);
+/* Let the oldest held messages go until `keep` are left. */
+void lex_intake_release(struct lex_intake *intake, size_t keep);
+
+/* Committed offsets with their metadata, stable ones only, and the request partitions' watermarks.
+ * The results' spans live until the next call. */
+void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, size_t count,
+                        struct lex_offset_found *ret_found);
+
+struct lex_membership lex_intake_membership(struct lex_intake *intake);
+struct lex_kafka_handle *lex_intake_handle(struct lex_intake *intake);
+/* Ask any broker anything; true when one answers. For readiness after an outage. */
+bool lex_intake_ping(struct lex_intake *intake, int timeout_ms);
+/* End of a request partition as last seen by the fetcher, -1 where unknown. */
+int64_t lex_intake_high(struct lex_intake *intake, int32_t partition);
+size_t lex_intake_assigned(const struct lex_intake *intake);
+
+#endif

@@ -1,0 +1,299 @@
+#include "consumer/ledger_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+
+enum {
+    CALL_TIMEOUT_MS = 2000,
+    TAIL_FIRST_STEP = 64,   /* records back from the end, then eight times as many, ... */
+    TAIL_TIMEOUT_MS = 5000, /* for one step of all partitions together */
+};
+
+struct tail {
+    int32_t partition;
+    int64_t low, high, from, step;
+    rd_kafka_message_t *last;
+    bool done;
+    bool unstable; /* a transaction is open on it: what it holds is not known yet */
+};
+
+struct lex_ledger_reader {
+    const struct lex_config *config;
+    struct lex_kafka_handle handle;
+    rd_kafka_t *rk;
+    rd_kafka_message_t *message; /* what the last item borrows */
+    struct tail *tails;
+    size_t tails_count;
+    char reason[256];
+};
+
+/* ---- life ---- */
+
+LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger,
+                                 struct lex_ledger_reader **ret_reader, struct lex_error *err)
+{
+    rd_kafka_conf_t *conf;
+    struct lex_ledger_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return lex_fail(err, LEX_LIMIT, "out of memory");
+    r->config = config;
+    r->handle.logger = logger;
+    r->handle.owner = r;
+    const struct lex_kafka_setting tuning[] = {
+        {"fetch.wait.max.ms", config->embedded ? "10" : "200"},
+        {"queued.min.messages", "2000"},
+        {"queued.max.messages.kbytes", "8192"},
+        {"fetch.max.bytes", "4194304"},
+        {"fetch.error.backoff.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {NULL, NULL}};
+    /* Assigned by hand, so the group is only a name that librdkafka asks for; it is never joined.
+     */
+    const struct lex_kafka_setting fixed[] = {{"group.id", config->group},
+                                              {"isolation.level", "read_committed"},
+                                              {"enable.auto.commit", "false"},
+                                              {"enable.auto.offset.store", "false"},
+                                              {"auto.offset.reset", "error"},
+                                              {"enable.partition.eof", "true"},
+                                              {NULL, NULL}};
+    enum lex_status status = lex_kafka_conf(config, &r->handle, tuning, fixed, &conf, err);
+    if (status == LEX_OK)
+        status = lex_kafka_new(RD_KAFKA_CONSUMER, conf, &r->rk, err);
+    if (status != LEX_OK) {
+        free(r);
+        return status;
+    }
+    (void)rd_kafka_poll_set_consumer(r->rk);
+    *ret_reader = r;
+    return LEX_OK;
+}
+
+static void drop_message(struct lex_ledger_reader *r)
+{
+    if (r->message != NULL)
+        rd_kafka_message_destroy(r->message);
+    r->message = NULL;
+}
+
+static void drop_tails(struct lex_ledger_reader *r)
+{
+    for (size_t i = 0; i < r->tails_count; i++)
+        if (r->tails[i].last != NULL)
+            rd_kafka_message_destroy(r->tails[i].last);
+    free(r->tails);
+    r->tails = NULL;
+    r->tails_count = 0;
+}
+
+void lex_ledger_reader_free(struct lex_ledger_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    drop_message(reader);
+    drop_tails(reader);
+    rd_kafka_destroy(reader->rk);
+    free(reader);
+}
+
+/* ---- the topic ---- */
+
+static enum lex_status failed(rd_kafka_resp_err_t code, const char *what, struct lex_error *err)
+{
+    const char *advice = lex_kafka_advice(code);
+    enum lex_status status = lex_kafka_class(code);
+    return lex_fail(err, status == LEX_RETRY ? LEX_RETRY : LEX_REJECT, "%s: %s%s%s", what,
+                    rd_kafka_err2str(code), advice[0] != 0 ? ": " : "", advice);
+}
+
+LEX_STATUS lex_ledger_reader_partitions(struct lex_ledger_reader *reader, int32_t *ret_count,
+                                        struct lex_error *err)
+{
+    const char *name = reader->config->ledger_topic;
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(reader->rk, name, NULL);
+    rd_kafka_resp_err_t code =
+        topic == NULL ? rd_kafka_last_error()
+                      : rd_kafka_metadata(reader->rk, 0, topic, &metadata, CALL_TIMEOUT_MS);
+    if (topic != NULL)
+        rd_kafka_topic_destroy(topic);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return failed(code, name, err);
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err
+                                    : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    int32_t count = code == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return failed(code, name, err);
+    *ret_count = count;
+    return LEX_OK;
+}
+
+LEX_STATUS lex_ledger_reader_seek(struct lex_ledger_reader *reader,
+                                  const struct lex_position *positions, size_t count,
+                                  struct lex_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, reader->config->ledger_topic,
+                                          positions[i].partition)
+            ->offset = positions[i].next_offset == LEX_LEDGER_BEGIN ? RD_KAFKA_OFFSET_BEGINNING
+                                                                    : positions[i].next_offset;
+    drop_message(reader);
+    rd_kafka_resp_err_t code = rd_kafka_assign(reader->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? LEX_OK : failed(code, "assign", err);
+}
+
+LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_ms,
+                                  struct lex_ledger_item *ret_item, struct lex_error *err)
+{
+    drop_message(reader);
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->rk, timeout_ms);
+    if (message == NULL)
+        return lex_fail(err, LEX_RETRY, "nothing new");
+    reader->message = message;
+    *ret_item =
+        (struct lex_ledger_item){.partition = message->partition, .offset = message->offset};
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        ret_item->end = true;
+        return LEX_OK;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ret_item->value = lex_span_of(message->payload, message->len);
+        return LEX_OK;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        return lex_fail(err, LEX_HALT, "partition %d: its next offset is gone from the topic",
+                        message->partition);
+    enum lex_status status = failed(message->err, rd_kafka_message_errstr(message), err);
+    return status == LEX_RETRY ? LEX_RETRY : LEX_HALT;
+}
+
+int64_t lex_ledger_reader_lag(struct lex_ledger_reader *reader, int32_t partition, int64_t next)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+        reader->rk, reader->config->ledger_topic, partition, &low, &high);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0)
+        return -1;
+    return high > next ? high - next : 0;
+}
+
+/* ---- tails ---- */
+
+static struct tail *tail_of(struct lex_ledger_reader *r, int32_t partition)
+{
+    for (size_t i = 0; i < r->tails_count; i++)
+        if (r->tails[i].partition == partition)
+            return &r->tails[i];
+    return NULL;
+}
+
+/* Start the next step back for every partition that has found nothing yet; how many those are. */
+static size_t step_back(struct lex_ledger_reader *r, struct lex_position *positions)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->tails_count; i++) {
+        struct tail *tail = &r->tails[i];
+        if (tail->last != NULL || tail->from == tail->low || tail->unstable)
+            tail->done = true;
+        if (tail->done)
+            continue;
+        tail->step = tail->step == 0 ? TAIL_FIRST_STEP : 8 * tail->step;
+        tail->from = tail->high - tail->low > tail->step ? tail->high - tail->step : tail->low;
+        positions[count++] = (struct lex_position){tail->partition, tail->from};
+    }
+    return count;
+}
+
+/* The end of committed reading is the last stable offset; the fetch also told the high watermark.
+ */
+static bool is_unstable(struct lex_ledger_reader *r, const struct lex_ledger_item *end)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code =
+        rd_kafka_get_watermark_offsets(r->rk, r->config->ledger_topic, end->partition, &low, &high);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high > end->offset;
+}
+
+/* Read `open` partitions to their ends, keeping the newest record of each. */
+static enum lex_status read_ends(struct lex_ledger_reader *r, size_t open, struct lex_error *err)
+{
+    int64_t until_us = lex_clock_mono_us() + TAIL_TIMEOUT_MS * 1000;
+    while (open != 0) {
+        struct lex_ledger_item item;
+        enum lex_status status = lex_ledger_reader_next(r, 100, &item, err);
+        if (status == LEX_HALT || lex_clock_mono_us() > until_us)
+            return status == LEX_HALT ? LEX_HALT : LEX_RETRY;
+        struct tail *tail = status == LEX_OK ? tail_of(r, item.partition) : NULL;
+        if (tail == NULL)
+            continue;
+        if (item.end) {
+            tail->unstable = is_unstable(r, &item);
+            open--;
+            continue;
+        }
+        if (tail->last != NULL)
+            rd_kafka_message_destroy(tail->last);
+        tail->last = r->message;
+        r->message = NULL;
+    }
+    return LEX_OK;
+}
+
+static enum lex_status find_tails(struct lex_ledger_reader *r, struct lex_error *err)
+{
+    struct lex_position *positions = calloc(r->tails_count + 1, sizeof *positions);
+    enum lex_status status = positions == NULL ? LEX_RETRY : LEX_OK;
+    size_t open;
+    while (status == LEX_OK && (open = step_back(r, positions)) != 0) {
+        status = lex_ledger_reader_seek(r, positions, open, err);
+        if (status == LEX_OK)
+            status = read_ends(r, open, err);
+    }
+    free(positions);
+    (void)rd_kafka_assign(r->rk, NULL);
+    return status;
+}
+
+static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex_tail_found *found)
+{
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        r->rk, r->config->ledger_topic, tail->partition, &tail->low, &tail->high, CALL_TIMEOUT_MS);
+    tail->from = -1;
+    tail->done = code != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    found->status = lex_kafka_class(code) == LEX_RETRY ? LEX_RETRY : LEX_REJECT;
+    const char *advice = lex_kafka_advice(code);
+    (void)snprintf(r->reason, sizeof r->reason, "its ledger partition cannot be read: %s%s%s",
+                   rd_kafka_err2str(code), advice[0] != 0 ? ": " : "", advice);
+    found->reason = r->reason;
+}
+
+void lex_ledger_reader_tails(struct lex_ledger_reader *reader, const int32_t *partitions,
+                             size_t count, struct lex_tail_found *ret_found)
+{
+    struct lex_error err = {{0}};
+    drop_tails(reader);
+    reader->tails = calloc(count + 1, sizeof *reader->tails);
+    LEX_ASSERT(reader->tails != NULL); /* for at most LEX_WORKER_PARTITIONS_MAX */
+    reader->tails_count = count;
+    for (size_t i = 0; i < count; i++) {
+        reader->tails[i].partition = partitions[i];
+        ret_found[i] = (struct lex_tail_found){.partition = partitions[i], .status = LEX_OK};
+        ask_range(reader, &reader->tails[i], &ret_found[i]);
+    }
+    enum lex_status status = find_tails(reader, &err);
+    for (size_t i = 0; i < count; i++) {
+        const struct tail *tail = &reader->tails[i];
+        if (ret_found[i].status != LEX_OK)
+            continue;
+        ret_found[i].status = status == LEX_OK && !tail->unstable ? LEX_OK : LEX_RETRY;
+        ret_found[i].ever_held = tail->low > 0 || tail->last != NULL;
+        if (tail->last != NULL)
+            ret_found[i].entry = lex_span_of(tail->last->payload, tail->last->len);
+    }
+}

@@ -1,0 +1,442 @@
+#include "consumer/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "consumer/intake.h"
+#include "consumer/ledger_reader.h"
+#include "consumer/observer.h"
+#include "core/base/clock.h"
+#include "producer/publisher.h"
+
+enum {
+    PING_TIMEOUT_MS = 500,
+    GAUGES_EVERY_US = 1000 * 1000,
+    ARENA_MIN_BYTES = 32 << 20,
+    OUTPUT_MAX_BYTES = 1900000, /* under the producer's message.max.bytes, headers included */
+};
+
+struct lex_loop {
+    struct lex_loop_shared shared;
+    int slot;
+    pthread_t thread;
+    _Atomic bool stop_wanted, ended;
+
+    struct lex_codec *codec;
+    struct lex_worker *worker;
+    struct lex_intake *intake;
+    struct lex_publisher *publisher;
+    struct lex_ledger_reader *tails;
+    struct lex_observer observer;
+    struct lex_health_worker *health;
+
+    struct lex_actions actions;
+    size_t next;
+    bool stop_told, stopped, inited, acknowledged;
+    uint64_t policy_generation;
+    int64_t gauges_at_us, txn_begin_us;
+    size_t halted_told, assigned_told;
+    struct lex_partition_view views[LEX_WORKER_PARTITIONS_MAX];
+    size_t views_count;
+};
+
+static const char LOGGER[] = "lexecon.worker";
+
+/* ---- life ---- */
+
+static enum lex_verdicts verdicts_of(enum lex_config_verdict_format format)
+{
+    return format == LEX_VERDICT_AVRO   ? LEX_VERDICTS_AVRO
+           : format == LEX_VERDICT_JSON ? LEX_VERDICTS_JSON
+                                        : LEX_VERDICTS_SAME;
+}
+
+static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
+{
+    const struct lex_config *c = loop->shared.config;
+    int64_t workers = c->server_workers > 0 ? c->server_workers : 1;
+    int64_t arena = c->memory_budget_mb * (1 << 20) / workers / 4;
+    struct lex_worker_options options = {
+        .keyring = loop->shared.keyring,
+        .codec = loop->codec,
+        .observer = lex_observer_callbacks(&loop->observer),
+        .node_id = lex_span_str(c->node_id),
+        .origin_prefix = lex_span_str(c->origin_prefix),
+        .requests_topic = lex_span_str(c->requests_topic),
+        .ledger_topic = lex_span_str(c->ledger_topic),
+        .verdict_format = verdicts_of(c->verdict_format),
+        .server_mode = c->policy_mode,
+        .start_latest = c->start_offset == LEX_START_LATEST,
+        .identity_attested = c->identity == LEX_IDENTITY_ATTESTED,
+        .content_full = c->ledger_content == LEX_CONTENT_FULL,
+        .dead_letter_digest = c->dead_letter_content == LEX_CONTENT_DIGEST,
+        .policy_allow_rollback = c->policy_allow_rollback,
+        .ttl_us = c->default_ttl * 1000000,
+        .policy_wait_us = c->policy_wait_ms * 1000,
+        .commit_interval_us = c->commit_interval_ms * 1000,
+        .commit_max_records = (size_t)c->commit_max_records,
+        .batch_max_records = (size_t)c->batch_max_records,
+        .sign_batch_max = (size_t)c->sign_batch_max,
+        .request_max_bytes = (size_t)c->request_max_bytes,
+        .dead_letter_max_bytes = (size_t)c->dead_letter_max_bytes,
+        .output_max_bytes = OUTPUT_MAX_BYTES,
+        .arena_max_bytes = (size_t)(arena > ARENA_MIN_BYTES ? arena : ARENA_MIN_BYTES),
+    };
+    return lex_worker_new(&options, &loop->worker, err);
+}
+
+static void rebalanced(void *user, enum lex_event_kind kind, const int32_t *partitions,
+                       size_t count);
+
+static enum lex_status build(struct lex_loop *loop, struct lex_error *err)
+{
+    const struct lex_config *c = loop->shared.config;
+    struct lex_codec_options codec = {.schema_dir = c->schema_dir};
+    struct lex_intake_listener listener = {loop, rebalanced};
+    LEX_TRY(lex_codec_new(&codec, &loop->codec, err));
+    LEX_TRY(new_worker(loop, err));
+    LEX_TRY(lex_intake_new(c, loop->slot, listener, &loop->intake, err));
+    LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", &loop->tails, err));
+    return lex_publisher_new(c, loop->slot, lex_intake_membership(loop->intake), &loop->publisher,
+                             err);
+}
+
+static void free_loop(struct lex_loop *loop)
+{
+    lex_publisher_free(loop->publisher);
+    lex_intake_free(loop->intake);
+    lex_ledger_reader_free(loop->tails);
+    lex_worker_free(loop->worker);
+    lex_codec_free(loop->codec);
+    free(loop);
+}
+
+LEX_STATUS lex_loop_new(const struct lex_loop_shared *shared, int slot, struct lex_loop **ret_loop,
+                        struct lex_error *err)
+{
+    struct lex_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL)
+        return lex_fail(err, LEX_LIMIT, "out of memory");
+    loop->shared = *shared;
+    loop->slot = slot;
+    loop->health = &shared->health->workers[slot];
+    lex_observer_init(&loop->observer, shared->config);
+    enum lex_status status = build(loop, err);
+    if (status != LEX_OK) {
+        free_loop(loop);
+        return status;
+    }
+    *ret_loop = loop;
+    return LEX_OK;
+}
+
+/* ---- events ---- */
+
+static void feed(struct lex_loop *loop, struct lex_event event)
+{
+    event.wall_us = lex_clock_wall_us();
+    event.mono_us = lex_clock_mono_us();
+    loop->next = 0;
+    lex_worker_step(loop->worker, &event, &loop->actions);
+    lex_intake_release(loop->intake, lex_worker_held(loop->worker));
+}
+
+static void count_transaction(struct lex_loop *loop, enum lex_published result)
+{
+    static const char *const names[] = {NULL, "committed", "aborted", "unknown", "fatal"};
+    if (names[result] == NULL)
+        return;
+    struct lex_span label = lex_span_str(names[result]);
+    lex_series_add(lex_metric_series(LEX_METRIC_TRANSACTIONS, &label, 1), 1);
+    if (result == LEX_PUBLISHED_COMMITTED)
+        lex_metric_observe(LEX_METRIC_TRANSACTION_DURATION,
+                           (double)(lex_clock_mono_us() - loop->txn_begin_us) / 1e6);
+    if (result != LEX_PUBLISHED_UNKNOWN)
+        loop->txn_begin_us = 0;
+}
+
+static void published(struct lex_loop *loop, enum lex_published result, const struct lex_error *err)
+{
+    count_transaction(loop, result);
+    if (result == LEX_PUBLISHED_FATAL)
+        LEX_LOG(LEX_LOG_ERROR, LOGGER, "Producer lost, recovering",
+                lex_log_str("error", err->text));
+    else if (result == LEX_PUBLISHED_ABORTED || result == LEX_PUBLISHED_UNKNOWN)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER,
+                result == LEX_PUBLISHED_ABORTED ? "Transaction aborted, deciding again"
+                                                : "Commit without an answer, asking again",
+                lex_log_str("error", err->text));
+    if (result == LEX_PUBLISHED_FATAL)
+        loop->inited = false;
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_PUBLISHED, .published = result});
+}
+
+/* ---- telling the outside ---- */
+
+static void forget_gone(struct lex_loop *loop, const struct lex_partition_view *before,
+                        size_t before_count)
+{
+    for (size_t i = 0; i < before_count; i++) {
+        bool kept = false;
+        for (size_t k = 0; k < loop->views_count; k++)
+            kept = kept || loop->views[k].partition == before[i].partition;
+        if (kept)
+            continue;
+        lex_observer_forget(&loop->observer, before[i].partition);
+        if (loop->shared.owned != NULL)
+            loop->shared.owned(loop->shared.owned_user, before[i].partition, false, 0);
+    }
+}
+
+static bool is_owned_news(const struct lex_partition_view *view,
+                          const struct lex_partition_view *before, size_t before_count)
+{
+    for (size_t i = 0; i < before_count; i++)
+        if (before[i].partition == view->partition && before[i].state[0] == 'a')
+            return false;
+    return view->state[0] == 'a';
+}
+
+static void tell_partitions(struct lex_loop *loop)
+{
+    static _Thread_local struct lex_partition_view before[LEX_WORKER_PARTITIONS_MAX];
+    size_t before_count = loop->views_count;
+    bool waiting = false;
+    memcpy(before, loop->views, before_count * sizeof before[0]);
+    loop->views_count = lex_worker_partitions(loop->worker, loop->views, LEX_WORKER_PARTITIONS_MAX);
+    forget_gone(loop, before, before_count);
+    for (size_t i = 0; i < loop->views_count; i++) {
+        const struct lex_partition_view *view = &loop->views[i];
+        int64_t high = lex_intake_high(loop->intake, view->partition);
+        int64_t lag = high < 0 ? -1 : high > view->next_offset ? high - view->next_offset : 0;
+        lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
+        waiting = waiting || view->state[0] == 'w';
+        if (loop->shared.owned != NULL && is_owned_news(view, before, before_count))
+            loop->shared.owned(loop->shared.owned_user, view->partition, true, view->seq);
+    }
+    loop->shared.health->policy_behind = waiting;
+}
+
+static void tell_health(struct lex_loop *loop)
+{
+    struct lex_health *health = loop->shared.health;
+    size_t halted = lex_worker_halted(loop->worker);
+    size_t assigned = lex_intake_assigned(loop->intake);
+    health->halted_partitions += (int64_t)halted - (int64_t)loop->halted_told;
+    health->assigned_partitions += (int64_t)assigned - (int64_t)loop->assigned_told;
+    loop->halted_told = halted;
+    loop->assigned_told = assigned;
+    loop->health->broker_connected = loop->inited && !lex_intake_handle(loop->intake)->all_down &&
+                                     !lex_publisher_handle(loop->publisher)->all_down;
+}
+
+static void tell_gauges(struct lex_loop *loop, int64_t now_us)
+{
+    loop->health->last_poll_mono_us = now_us;
+    tell_health(loop);
+    if (now_us < loop->gauges_at_us)
+        return;
+    loop->gauges_at_us = now_us + GAUGES_EVERY_US;
+    lex_metric_set(LEX_METRIC_PRODUCER_QUEUE_MESSAGES,
+                   (double)lex_publisher_queued(loop->publisher));
+    tell_partitions(loop);
+    if (lex_intake_handle(loop->intake)->all_down ||
+        lex_publisher_handle(loop->publisher)->all_down) {
+        bool up = lex_intake_ping(loop->intake, PING_TIMEOUT_MS);
+        lex_intake_handle(loop->intake)->all_down = !up;
+        lex_publisher_handle(loop->publisher)->all_down = !up;
+    }
+}
+
+/* ---- actions ---- */
+
+static void init(struct lex_loop *loop)
+{
+    struct lex_error err = {{0}};
+    enum lex_status status = lex_publisher_init(loop->publisher, &err);
+    if (status == LEX_OK)
+        status = lex_intake_subscribe(loop->intake, &err);
+    if (status != LEX_OK)
+        LEX_LOG(status == LEX_RETRY ? LEX_LOG_WARNING : LEX_LOG_ERROR, LOGGER,
+                "Producer not ready, trying again", lex_log_str("error", err.text));
+    loop->inited = status == LEX_OK;
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_INITED,
+                                  .status = status == LEX_OK ? LEX_OK : LEX_RETRY});
+}
+
+static void fetch_offsets(struct lex_loop *loop, const struct lex_action *action)
+{
+    static _Thread_local struct lex_offset_found found[LEX_WORKER_PARTITIONS_MAX];
+    lex_intake_offsets(loop->intake, action->partitions, action->count, found);
+    feed(loop,
+         (struct lex_event){.kind = LEX_EVENT_OFFSETS, .offsets = found, .count = action->count});
+}
+
+static void fetch_tail(struct lex_loop *loop, const struct lex_action *action)
+{
+    static _Thread_local struct lex_tail_found found[LEX_WORKER_PARTITIONS_MAX];
+    lex_ledger_reader_tails(loop->tails, action->partitions, action->count, found);
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_TAIL, .tails = found, .count = action->count});
+}
+
+static bool feed_what_waits(struct lex_loop *loop)
+{
+    if (loop->stop_wanted && !loop->stop_told) {
+        loop->stop_told = true;
+        feed(loop, (struct lex_event){.kind = LEX_EVENT_STOP});
+        return true;
+    }
+    if (loop->policy_generation == loop->shared.policies->generation)
+        return false;
+    struct lex_policy *policy =
+        lex_policy_slot_get(loop->shared.policies, &loop->policy_generation);
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_POLICY_LOADED, .policy = policy});
+    lex_policy_unref(policy);
+    return true;
+}
+
+static void end_fatally(struct lex_loop *loop, const struct lex_error *err)
+{
+    LEX_LOG(LEX_LOG_CRITICAL, LOGGER, "Worker ends", lex_log_str("error", err->text));
+    loop->health->fatal = true;
+    loop->stopped = true;
+}
+
+static void poll(struct lex_loop *loop, const struct lex_action *action)
+{
+    const struct lex_record *records = NULL;
+    size_t count = 0;
+    bool drained = true;
+    struct lex_error err = {{0}};
+    static _Thread_local int32_t gone[LEX_WORKER_PARTITIONS_MAX];
+    tell_gauges(loop, lex_clock_mono_us());
+    lex_publisher_poll(loop->publisher);
+    if (feed_what_waits(loop))
+        return;
+    switch (lex_intake_poll(loop->intake, action->timeout_ms, action->max_records, &records, &count,
+                            &drained, gone, &err)) {
+    case LEX_POLLED_REBALANCED: return; /* the listener fed the worker */
+    case LEX_POLLED_FATAL: end_fatally(loop, &err); return;
+    case LEX_POLLED_NOTHING: feed(loop, (struct lex_event){.kind = LEX_EVENT_TICK}); return;
+    case LEX_POLLED_GONE:
+        lex_metric_add(LEX_METRIC_REQUESTS_LOST, 1);
+        feed(loop, (struct lex_event){.kind = LEX_EVENT_GONE, .partitions = gone, .count = count});
+        return;
+    case LEX_POLLED_RECORDS:
+        feed(loop, (struct lex_event){.kind = LEX_EVENT_RECORDS,
+                                      .records = records,
+                                      .count = count,
+                                      .drained = drained});
+    }
+}
+
+static void tell_halt(const struct lex_action *action)
+{
+    LEX_LOG(LEX_LOG_CRITICAL, LOGGER, "Partition halted",
+            lex_log_i64("partition", action->partitions[0]), lex_log_str("error", action->reason),
+            lex_log_str("todo", "look at both states with `lexecon ledger recover`, then choose"));
+}
+
+static void publish(struct lex_loop *loop, const struct lex_action *action)
+{
+    struct lex_error err = {{0}};
+    if (loop->txn_begin_us == 0)
+        loop->txn_begin_us = lex_clock_mono_us();
+    published(loop, lex_publisher_publish(loop->publisher, action, &err), &err);
+}
+
+static void execute(struct lex_loop *loop)
+{
+    LEX_ASSERT(loop->next < loop->actions.count);
+    const struct lex_action *action = &loop->actions.items[loop->next++];
+    struct lex_error err = {{0}};
+    switch (action->kind) {
+    case LEX_ACTION_INIT: init(loop); break;
+    case LEX_ACTION_FETCH_OFFSETS: fetch_offsets(loop, action); break;
+    case LEX_ACTION_FETCH_TAIL: fetch_tail(loop, action); break;
+    case LEX_ACTION_RESUME:
+        lex_intake_resume(loop->intake, action->positions, action->count);
+        break;
+    case LEX_ACTION_POLL: poll(loop, action); break;
+    case LEX_ACTION_PUBLISH: publish(loop, action); break;
+    case LEX_ACTION_RESUME_COMMIT:
+        published(loop, lex_publisher_resume_commit(loop->publisher, &err), &err);
+        break;
+    case LEX_ACTION_ABORT: published(loop, lex_publisher_abort(loop->publisher, &err), &err); break;
+    case LEX_ACTION_ACK_REVOKE: loop->acknowledged = true; break;
+    case LEX_ACTION_HALT: tell_halt(action); break;
+    case LEX_ACTION_SET_READY:
+        LEX_LOG(LEX_LOG_INFO, LOGGER, action->ready ? "Worker ready" : "Worker not ready",
+                lex_log_i64("worker", loop->slot));
+        break;
+    case LEX_ACTION_STOPPED: loop->stopped = true; break;
+    case LEX_ACTION_COUNT: LEX_ASSERT(false);
+    }
+}
+
+/* Inside a poll. A revoke is answered before this returns: the open transaction ends first. */
+static void rebalanced(void *user, enum lex_event_kind kind, const int32_t *partitions,
+                       size_t count)
+{
+    struct lex_loop *loop = user;
+    static const char *const names[LEX_EVENT_COUNT] = {[LEX_EVENT_ASSIGNED] = "assigned",
+                                                       [LEX_EVENT_REVOKED] = "revoked",
+                                                       [LEX_EVENT_LOST] = "lost"};
+    struct lex_span label = lex_span_str(names[kind]);
+    lex_series_add(lex_metric_series(LEX_METRIC_REBALANCES, &label, 1), 1);
+    LEX_LOG(LEX_LOG_INFO, LOGGER, "Rebalance", lex_log_str("event", names[kind]),
+            lex_log_i64("worker", loop->slot), lex_log_i64("partitions", (int64_t)count));
+    if (loop->stopped)
+        return;
+    loop->acknowledged = kind == LEX_EVENT_ASSIGNED;
+    feed(loop, (struct lex_event){.kind = kind, .partitions = partitions, .count = count});
+    while (!loop->acknowledged && !loop->stopped)
+        execute(loop);
+}
+
+/* ---- the thread ---- */
+
+static void *run(void *user)
+{
+    struct lex_loop *loop = user;
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_TICK});
+    while (!loop->stopped)
+        execute(loop);
+    /* Consumer first: its revoke finds no open transaction. */
+    lex_intake_close(loop->intake);
+    lex_publisher_free(loop->publisher);
+    loop->publisher = NULL;
+    loop->health->last_poll_mono_us = 0;
+    loop->ended = true;
+    return NULL;
+}
+
+LEX_STATUS lex_loop_start(struct lex_loop *loop, struct lex_error *err)
+{
+    if (pthread_create(&loop->thread, NULL, run, loop) != 0)
+        return lex_fail(err, LEX_LIMIT, "a worker's thread does not start");
+    return LEX_OK;
+}
+
+void lex_loop_stop(struct lex_loop *loop)
+{
+    loop->stop_wanted = true;
+    lex_loop_wake(loop);
+}
+
+void lex_loop_wake(struct lex_loop *loop)
+{
+    lex_intake_wake(loop->intake);
+}
+
+bool lex_loop_ended(const struct lex_loop *loop)
+{
+    return loop->ended;
+}
+
+void lex_loop_join(struct lex_loop *loop)
+{
+    (void)pthread_join(loop->thread, NULL);
+    free_loop(loop);
+}

@@ -1,0 +1,190 @@
+#include "consumer/observer.h"
+
+#include <stdio.h>
+
+#include "core/base/clock.h"
+
+void lex_observer_init(struct lex_observer *observer, const struct lex_config *config)
+{
+    *observer = (struct lex_observer){.config = config,
+                                      .group = lex_span_str(config->group),
+                                      .topic = lex_span_str(config->requests_topic)};
+}
+
+/* ---- metrics ---- */
+
+static struct lex_span risk_name(int32_t level)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
+    return lex_span_str(level >= 0 && level <= 5 ? names[level] : "0");
+}
+
+static struct lex_span mode_name(enum lex_mode mode)
+{
+    static const char *const names[] = {"unset", "permissive", "strict", "paranoid"};
+    return lex_span_str((size_t)mode < LEX_COUNT_OF(names) ? names[mode] : "unset");
+}
+
+static void count_decision(const struct lex_settled *item)
+{
+    const struct lex_ledger_entry *entry = item->entry;
+    struct lex_span actor = entry->actor;
+    struct lex_span labels[] = {entry->allowed ? LEX_SPAN("true") : LEX_SPAN("false"), actor,
+                                risk_name(entry->risk_given)};
+    lex_series_add(lex_metric_series(LEX_METRIC_DECISIONS, labels, 3), 1);
+    struct lex_span mode = mode_name(entry->mode_effective);
+    lex_series_observe(lex_metric_series(LEX_METRIC_DECISION_EVALUATION_DURATION, &mode, 1),
+                       (double)item->evaluation_ns / 1e9);
+    if (entry->allowed)
+        return;
+    struct lex_span denied[] = {entry->reason_code, actor};
+    lex_series_add(lex_metric_series(LEX_METRIC_DECISIONS_DENIED, denied, 2), 1);
+    if (item->reason_code == LEX_REASON_EVALUATION_ERROR) {
+        struct lex_span type = LEX_SPAN("internal");
+        lex_series_add(lex_metric_series(LEX_METRIC_POLICY_EVALUATION_ERRORS, &type, 1), 1);
+    }
+}
+
+static void count_rejection(const struct lex_settled *item)
+{
+    struct lex_span reason = lex_span_str(lex_undecodable_name(item->why));
+    lex_series_add(lex_metric_series(LEX_METRIC_DEAD_LETTERS, &reason, 1), 1);
+}
+
+/* ---- logs ---- */
+
+static const char *message_of(const struct lex_ledger_entry *entry)
+{
+    switch (entry->outcome) {
+    case LEX_OUTCOME_APPROVED: return "Decision approved";
+    case LEX_OUTCOME_CONDITIONAL: return "Decision conditional";
+    case LEX_OUTCOME_ESCALATED: return "Decision escalated";
+    default: return "Decision denied";
+    }
+}
+
+/* {"allowed":..,"actor":..,"risk_level":..}, as the guide's log line has it. */
+static void put_decision(struct lex_buf *buf, const struct lex_ledger_entry *entry)
+{
+    lex_buf_printf(buf, "{\"allowed\":%s,\"actor\":", entry->allowed ? "true" : "false");
+    lex_buf_put_json(buf, entry->actor);
+    lex_buf_printf(buf, ",\"risk_level\":%d}", entry->risk_given);
+}
+
+static void log_item(struct lex_observer *o, const struct lex_settled *item)
+{
+    const struct lex_ledger_entry *entry = item->entry;
+    bool decision = entry->event_type == LEX_EVENT_TYPE_DECISION;
+    struct lex_log_site unlimited = {0}; /* the allowance below is the limit */
+    struct lex_buf json;
+    lex_buf_init(&json, 8192);
+    if (decision)
+        put_decision(&json, entry);
+    struct lex_log_field fields[12];
+    size_t n = 0;
+    if (decision) {
+        fields[n++] = lex_log_span("request_id", entry->request_id);
+        if (!lex_span_absent(entry->user_id))
+            fields[n++] = lex_log_span("user_id", entry->user_id);
+        fields[n++] = lex_log_raw("decision", lex_buf_span(&json));
+        fields[n++] = lex_log_span("reason_code", entry->reason_code);
+    } else {
+        fields[n++] = lex_log_str("reason", lex_undecodable_name(item->why));
+    }
+    fields[n++] = lex_log_i64("partition", item->record->partition);
+    fields[n++] = lex_log_i64("offset", item->record->offset);
+    fields[n++] = lex_log_i64("seq", entry->seq);
+    if (!lex_span_absent(entry->trace_id))
+        fields[n++] = lex_log_span("trace_id", entry->trace_id);
+    if (o->suppressed != 0)
+        fields[n++] = lex_log_i64("not_logged", o->suppressed);
+    fields[n] = (struct lex_log_field){0};
+    o->suppressed = 0;
+    lex_log_write(&unlimited, decision ? LEX_LOG_INFO : LEX_LOG_WARNING, "lexecon.worker",
+                  decision ? message_of(entry) : "Request dead-lettered", fields);
+    lex_buf_fini(&json);
+}
+
+static void log_within_allowance(struct lex_observer *o, const struct lex_settled *item,
+                                 int64_t second)
+{
+    if (second != o->second) {
+        o->second = second;
+        o->logged = 0;
+    }
+    if (o->logged >= o->config->log_decisions_per_second) {
+        o->suppressed++;
+        return;
+    }
+    o->logged++;
+    log_item(o, item);
+}
+
+/* ---- callbacks ---- */
+
+static void settled(void *user, const struct lex_settled *items, size_t count)
+{
+    struct lex_observer *o = user;
+    int64_t now_us = lex_clock_wall_us();
+    lex_metric_add(LEX_METRIC_REQUESTS_CONSUMED, count);
+    lex_metric_add(LEX_METRIC_LEDGER_ENTRIES, count);
+    lex_metric_observe(LEX_METRIC_BATCH_REQUESTS, (double)count);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].entry->event_type == LEX_EVENT_TYPE_DECISION)
+            count_decision(&items[i]);
+        else
+            count_rejection(&items[i]);
+        int64_t sent_ms = items[i].record->timestamp_ms;
+        if (sent_ms >= 0)
+            lex_metric_observe(LEX_METRIC_REQUEST_AGE, (double)(now_us - sent_ms * 1000) / 1e6);
+        if (lex_log_enabled(LEX_LOG_INFO))
+            log_within_allowance(o, &items[i], now_us / 1000000);
+    }
+}
+
+static void recorded(void *user, const struct lex_ledger_entry *entry)
+{
+    static const char *const names[] = {"genesis",  "decision", "rejection", "policy", "key",
+                                        "recovery", "outcome",  "erase",     "prune"};
+    (void)user;
+    lex_metric_add(LEX_METRIC_LEDGER_ENTRIES, 1);
+    bool recovery = entry->event_type == LEX_EVENT_TYPE_RECOVERY;
+    LEX_LOG(recovery ? LEX_LOG_WARNING : LEX_LOG_INFO, "lexecon.ledger", "Ledger event",
+            lex_log_str("event", names[entry->event_type]),
+            lex_log_i64("partition", entry->source.partition), lex_log_i64("seq", entry->seq));
+}
+
+static void signed_batch(void *user, size_t verdicts)
+{
+    (void)user;
+    lex_metric_add(LEX_METRIC_SIGNATURES, 1);
+    lex_metric_observe(LEX_METRIC_SIGN_BATCH_VERDICTS, (double)verdicts);
+}
+
+struct lex_worker_observer lex_observer_callbacks(struct lex_observer *observer)
+{
+    return (struct lex_worker_observer){observer, settled, recorded, signed_batch};
+}
+
+/* ---- partitions ---- */
+
+void lex_observer_partition(struct lex_observer *observer, int32_t partition, int64_t lag,
+                            int64_t chain_entries)
+{
+    char number[16];
+    (void)snprintf(number, sizeof number, "%d", partition);
+    struct lex_span labels[] = {observer->group, observer->topic, lex_span_str(number)};
+    if (lag >= 0)
+        lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG, labels, 3), (double)lag);
+    lex_series_set(lex_metric_series(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1),
+                   (double)chain_entries);
+}
+
+void lex_observer_forget(struct lex_observer *observer, int32_t partition)
+{
+    char number[16];
+    (void)snprintf(number, sizeof number, "%d", partition);
+    struct lex_span labels[] = {observer->group, observer->topic, lex_span_str(number)};
+    lex_metric_drop(LEX_METRIC_CONSUMER_LAG, labels, 3);
+    lex_metric_drop(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1);
+}

@@ -1,0 +1,48 @@
+/* Kafka: what every librdkafka handle of ours shares: its configuration, its logs, its errors.
+ *
+ * Settings come in three layers: our tuning, over it the user's kafka.*, and on top the few that
+ * exactly-once depends on, which config refuses to take from a user. An error is one of four
+ * classes; the table in kafka.c says which, and anything that it does not know is fatal, because an
+ * unknown error is no licence to go on. */
+#ifndef LEX_PRODUCER_KAFKA_H
+#define LEX_PRODUCER_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "core/base/status.h"
+#include "core/config/config.h"
+
+/* One setting of ours; a list ends with {NULL, NULL}. */
+struct lex_kafka_setting {
+    const char *key, *value;
+};
+
+/* What a handle's callbacks need; the rd_kafka_t's opaque. Outlives the handle. */
+struct lex_kafka_handle {
+    const char *logger;    /* "lexecon.producer" */
+    void *owner;           /* for the owner's own callbacks */
+    _Atomic bool all_down; /* set by librdkafka's thread when no broker answers; cleared by the
+                              owner when a call succeeds */
+};
+
+/* @param tuning  applied first; the user may overrule it
+ * @param fixed   applied last; the user may not
+ * @owns    *ret_conf is the caller's until rd_kafka_new takes it
+ * @errors  LEX_REJECT a setting that librdkafka refuses: err names it and says why */
+LEX_STATUS lex_kafka_conf(const struct lex_config *config, struct lex_kafka_handle *handle,
+                          const struct lex_kafka_setting *tuning,
+                          const struct lex_kafka_setting *fixed, rd_kafka_conf_t **ret_conf,
+                          struct lex_error *err);
+/* rd_kafka_new that consumes `conf` on failure too. @errors LEX_REJECT */
+LEX_STATUS lex_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_rk,
+                         struct lex_error *err);
+
+/* The class of an error code: RETRY (the same call again), ABORT (the transaction is lost), HALT
+ * (this handle is dead, or the error is not known). */
+enum lex_status lex_kafka_class(rd_kafka_resp_err_t code);
+/* The class of an error object; what librdkafka says of it wins over the table. NULL is OK. */
+enum lex_status lex_kafka_error_class(const rd_kafka_error_t *error);
+/* What an operator has to change, in words; "" where the code says nothing of the kind. */
+const char *lex_kafka_advice(rd_kafka_resp_err_t code);
+
+#endif

@@ -122,6 +122,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         rebalance_failed(s, rd_kafka_assign(rk, none));
         rd_kafka_topic_partition_list_destroy(none);
         tell(s, LEX_EVENT_ASSIGNED, list);
+        rd_kafka_yield(rk); /* the poll that serves this would wait its whole time-out otherwise */
         return;
     }
     bool lost = rd_kafka_assignment_lost(rk) || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
@@ -130,6 +131,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     s->assigned_count -=
         s->assigned_count < (size_t)list->cnt ? s->assigned_count : (size_t)list->cnt;
     rebalance_failed(s, rd_kafka_assign(rk, NULL));
+    rd_kafka_yield(rk);
 }
 
 /* ---- life ---- */

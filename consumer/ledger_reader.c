@@ -31,24 +31,25 @@ struct lex_ledger_reader {
 
 /* ---- life ---- */
 
-LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger,
+LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger, int wait_ms,
                                  struct lex_ledger_reader **ret_reader, struct lex_error *err)
 {
     rd_kafka_conf_t *conf;
+    char wait[16];
     struct lex_ledger_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return lex_fail(err, LEX_LIMIT, "out of memory");
     r->config = config;
     r->handle.logger = logger;
     r->handle.owner = r;
-    const struct lex_kafka_setting tuning[] = {
-        {"fetch.wait.max.ms", config->embedded ? "10" : "200"},
-        {"queued.min.messages", "2000"},
-        {"queued.max.messages.kbytes", "8192"},
-        {"fetch.max.bytes", "4194304"},
-        {"fetch.error.backoff.ms", "50"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {NULL, NULL}};
+    (void)snprintf(wait, sizeof wait, "%d", config->embedded ? 10 : wait_ms);
+    const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", wait},
+                                               {"queued.min.messages", "2000"},
+                                               {"queued.max.messages.kbytes", "8192"},
+                                               {"fetch.max.bytes", "4194304"},
+                                               {"fetch.error.backoff.ms", "50"},
+                                               {"reconnect.backoff.max.ms", "1000"},
+                                               {NULL, NULL}};
     /* Assigned by hand, so the group is only a name that librdkafka asks for; it is never joined.
      */
     const struct lex_kafka_setting fixed[] = {{"group.id", config->group},

@@ -12,9 +12,11 @@
 
 struct lex_ledger_reader;
 
-/* @param logger as in lex_kafka_conf
+/* @param logger  names it in log lines, as struct lex_kafka_handle says
+ * @param wait_ms how long the broker may hold a fetch back that finds nothing new: small where the
+ * end is what is looked for, larger where it is followed
  * @errors LEX_REJECT a setting that librdkafka refuses */
-LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger,
+LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger, int wait_ms,
                                  struct lex_ledger_reader **ret_reader, struct lex_error *err);
 void lex_ledger_reader_free(struct lex_ledger_reader *reader);
 

@@ -12,6 +12,7 @@
 
 enum {
     PING_TIMEOUT_MS = 500,
+    TAIL_WAIT_MS = 5,
     GAUGES_EVERY_US = 1000 * 1000,
     ARENA_MIN_BYTES = 32 << 20,
     OUTPUT_MAX_BYTES = 1900000, /* under the producer's message.max.bytes, headers included */
@@ -97,7 +98,7 @@ static enum lex_status build(struct lex_loop *loop, struct lex_error *err)
     LEX_TRY(lex_codec_new(&codec, &loop->codec, err));
     LEX_TRY(new_worker(loop, err));
     LEX_TRY(lex_intake_new(c, loop->slot, listener, &loop->intake, err));
-    LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", &loop->tails, err));
+    LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", TAIL_WAIT_MS, &loop->tails, err));
     return lex_publisher_new(c, loop->slot, lex_intake_membership(loop->intake), &loop->publisher,
                              err);
 }
@@ -233,7 +234,6 @@ static void tell_health(struct lex_loop *loop)
 
 static void tell_gauges(struct lex_loop *loop, int64_t now_us)
 {
-    loop->health->last_poll_mono_us = now_us;
     tell_health(loop);
     if (now_us < loop->gauges_at_us)
         return;
@@ -265,10 +265,18 @@ static void init(struct lex_loop *loop)
                                   .status = status == LEX_OK ? LEX_OK : LEX_RETRY});
 }
 
+static void tell_lookup(const char *what, size_t partitions, int64_t begin_us)
+{
+    LEX_LOG(LEX_LOG_DEBUG, LOGGER, what, lex_log_i64("partitions", (int64_t)partitions),
+            lex_log_i64("took_us", lex_clock_mono_us() - begin_us));
+}
+
 static void fetch_offsets(struct lex_loop *loop, const struct lex_action *action)
 {
     static _Thread_local struct lex_offset_found found[LEX_WORKER_PARTITIONS_MAX];
+    int64_t begin_us = lex_clock_mono_us();
     lex_intake_offsets(loop->intake, action->partitions, action->count, found);
+    tell_lookup("Committed offsets read", action->count, begin_us);
     feed(loop,
          (struct lex_event){.kind = LEX_EVENT_OFFSETS, .offsets = found, .count = action->count});
 }
@@ -276,7 +284,9 @@ static void fetch_offsets(struct lex_loop *loop, const struct lex_action *action
 static void fetch_tail(struct lex_loop *loop, const struct lex_action *action)
 {
     static _Thread_local struct lex_tail_found found[LEX_WORKER_PARTITIONS_MAX];
+    int64_t begin_us = lex_clock_mono_us();
     lex_ledger_reader_tails(loop->tails, action->partitions, action->count, found);
+    tell_lookup("Ledger tails read", action->count, begin_us);
     feed(loop, (struct lex_event){.kind = LEX_EVENT_TAIL, .tails = found, .count = action->count});
 }
 
@@ -351,6 +361,8 @@ static void execute(struct lex_loop *loop)
     LEX_ASSERT(loop->next < loop->actions.count);
     const struct lex_action *action = &loop->actions.items[loop->next++];
     struct lex_error err = {{0}};
+    loop->health->last_poll_mono_us =
+        lex_clock_mono_us(); /* alive: also while a commit is retried */
     switch (action->kind) {
     case LEX_ACTION_INIT: init(loop); break;
     case LEX_ACTION_FETCH_OFFSETS: fetch_offsets(loop, action); break;

@@ -69,7 +69,6 @@ static void announce(const struct lex_policy_info *info)
     }
     hash[64] = 0;
     lex_series_add(lex_metric_series(LEX_METRIC_POLICIES_LOADED, &info->id, 1), 1);
-    lex_metric_set(LEX_METRIC_ACTIVE_POLICIES, 1);
     LEX_LOG(LEX_LOG_INFO, LOGGER, "Policy loaded", lex_log_span("policy_id", info->id),
             lex_log_span("version", info->version), lex_log_str("hash", hash),
             lex_log_i64("relations", (int64_t)info->relations));

@@ -197,7 +197,8 @@ static rd_kafka_resp_err_t produce_with_headers(struct lex_publisher *p,
                                   (ssize_t)out->headers[i].value.len);
     rd_kafka_resp_err_t code = rd_kafka_producev(
         p->rk, RD_KAFKA_V_RKT(p->topics[out->kind]), RD_KAFKA_V_PARTITION(out->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(out->key.data, out->key.len),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)out->key.data, out->key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)out->value.data, out->value.len),
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)

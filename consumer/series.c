@@ -1,0 +1,35 @@
+#include "consumer/series.h"
+
+#include "core/base/metrics.h"
+
+static void preset_dead_letters(void)
+{
+    static const char *const reasons[] = {
+#define LEX_UNDECODABLE(name, text) #name,
+#include "core/codec/undecodable.def"
+#undef LEX_UNDECODABLE
+    };
+    for (size_t i = 0; i < LEX_COUNT_OF(reasons); i++) {
+        struct lex_span label = lex_span_str(reasons[i]);
+        (void)lex_metric_series(LEX_METRIC_DEAD_LETTERS, &label, 1);
+    }
+}
+
+static void preset_evaluation_times(void)
+{
+    static const char *const modes[] = {"permissive", "strict", "paranoid"};
+    for (size_t i = 0; i < LEX_COUNT_OF(modes); i++) {
+        struct lex_span label = lex_span_str(modes[i]);
+        (void)lex_metric_series(LEX_METRIC_DECISION_EVALUATION_DURATION, &label, 1);
+    }
+}
+
+void lex_series_preset(const char *node_id)
+{
+    const struct lex_span node[] = {lex_span_str(node_id), LEX_SPAN(LEX_VERSION)};
+    lex_series_set(lex_metric_series(LEX_METRIC_NODE_INFO, node, 2), 1);
+    const struct lex_span build[] = {LEX_SPAN(LEX_VERSION), LEX_SPAN(__VERSION__)};
+    lex_series_set(lex_metric_series(LEX_METRIC_BUILD_INFO, build, 2), 1);
+    preset_dead_letters();
+    preset_evaluation_times();
+}

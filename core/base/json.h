@@ -23,6 +23,10 @@ struct lex_json_scanner {
     size_t problem_at;       /* its byte offset */
 };
 
+/* The two problems that are about characters, for who must tell them from bad syntax: compare the
+ * pointer with scan->problem. */
+extern const char lex_json_lone_surrogate[], lex_json_bad_utf8[];
+
 void lex_json_scan_init(struct lex_json_scanner *scan, struct lex_span text,
                         struct lex_arena *arena);
 /* Skip blanks and show the next byte, 0 at the end. */

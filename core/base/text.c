@@ -51,6 +51,8 @@ static size_t skip_ascii(struct lex_span span, size_t at)
         if (word & 0x8080808080808080u)
             break;
     }
+    while (at < span.len && span.data[at] < 0x80)
+        at++;
     return at;
 }
 

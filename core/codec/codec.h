@@ -12,7 +12,7 @@
 struct lex_record_type; /* a generated field table; opaque here */
 extern const struct lex_record_type lex_type_request, lex_type_ledger_entry, lex_type_verdict;
 
-/* ---- framing: Avro single-object encoding (Avro 1.11 specification, "Single-object encoding") ---- */
+/* ---- framing: Avro 1.11 specification, "Single-object encoding" ---- */
 enum { LEX_FRAME_BYTES = 10 };
 
 /* ---- encode ---- */
@@ -27,7 +27,7 @@ LEX_STATUS lex_encode_framed(const struct lex_record_type *type, const void *rec
 LEX_STATUS lex_decode_framed(const struct lex_record_type *type, struct lex_span value,
                              struct lex_arena *arena, void *ret_record, struct lex_error *err);
 /* A verdict (Avro single-object): also gives the bytes of the ledger record it carries, rebuilt in
- * the arena (frame of the entry's schema + the entry's body), which is what the leaf hash covers. */
+ * the arena (frame of the entry's schema + the entry's body), what the leaf hash covers. */
 LEX_STATUS lex_decode_verdict(struct lex_span value, struct lex_arena *arena,
                               struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
                               struct lex_error *err);
@@ -52,9 +52,9 @@ LEX_STATUS lex_codec_new(const struct lex_codec_options *options, struct lex_cod
                          struct lex_error *err);
 void lex_codec_free(struct lex_codec *codec);
 
-/* Decode one request: single-object Avro (C3 01 ...) of any known writer, or a JSON object. Defaults
- * are filled. A JSON request may lack required members: they are absent spans, which the decision
- * answers with INVALID_REQUEST. Strings borrow from `value` or the arena.
+/* Decode one request: single-object Avro (C3 01 ...) of any known writer, or a JSON object.
+ * Defaults are filled. A JSON request may lack required members: they are absent spans, which the
+ * decision answers with INVALID_REQUEST. Strings borrow from `value` or the arena.
  * @errors LEX_REJECT cannot be decoded: *ret_why and err say why; LEX_LIMIT the arena is full
  * @post   *ret_format is set even on failure (LEX_FORMAT_JSON unless it begins with C3 01 or 00) */
 LEX_STATUS lex_decode_request(struct lex_codec *codec, struct lex_span value,
@@ -75,14 +75,14 @@ LEX_STATUS lex_request_canonical(const struct lex_request *request, struct lex_a
  * bytes as they are and appends attestation and token; JSON writes the readable members of `entry`,
  * then "entry" in base64 and "attestation". */
 LEX_STATUS lex_encode_verdict(enum lex_format format, const struct lex_ledger_entry *entry,
-                              struct lex_span entry_value, const struct lex_attestation *attestation,
-                              struct lex_span token, struct lex_arena *arena, size_t max_bytes,
-                              struct lex_span *ret);
+                              struct lex_span entry_value,
+                              const struct lex_attestation *attestation, struct lex_span token,
+                              struct lex_arena *arena, size_t max_bytes, struct lex_span *ret);
 /* A JSON verdict read back, its readable members checked against the entry it carries.
  * @errors LEX_REJECT malformed, or a member that disagrees with the entry */
 LEX_STATUS lex_decode_verdict_json(struct lex_span value, struct lex_arena *arena,
-                                   struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
-                                   struct lex_error *err);
+                                   struct lex_verdict *ret_verdict,
+                                   struct lex_span *ret_entry_value, struct lex_error *err);
 /* An entry as one JSON object, for people and for `lexecon ledger show`. */
 LEX_STATUS lex_entry_to_json(const struct lex_ledger_entry *entry, struct lex_arena *arena,
                              struct lex_span *ret);

@@ -38,24 +38,24 @@ struct lex_span lex_reason_name(enum lex_reason reason); /* "FORBIDDEN" */
 /* What stands beside the request. Everything here comes from the server or from verified
  * attestations, never from the caller's own words. */
 struct lex_facts {
-    struct lex_member_list attested;  /* fact name -> value */
-    struct lex_span_list roles;       /* attested roles */
+    struct lex_member_list attested; /* fact name -> value */
+    struct lex_span_list roles;      /* attested roles */
     const struct lex_approval {
-        struct lex_span approver;     /* term name as attested */
-        struct lex_span key;          /* names the signer's key; distinct approvers have distinct ones */
+        struct lex_span approver; /* term name as attested */
+        struct lex_span key; /* names the signer's key; distinct approvers have distinct ones */
         int64_t age_us;
-    } *approvals;
+    } * approvals;
     size_t approvals_count;
 };
 
 struct lex_decide_input {
     const struct lex_policy *policy; /* NULL: NO_ACTIVE_POLICY */
     const struct lex_request *request;
-    const struct lex_facts *facts;   /* NULL: none */
-    enum lex_mode server_mode;       /* LEX_MODE_UNSET adds nothing */
-    int64_t now_us;                  /* the server's clock, wall */
-    int64_t ttl_us;                  /* default_ttl: valid_until = now + ttl, or earlier */
-    bool request_id_optional;        /* offline decide: a request needs no request_id */
+    const struct lex_facts *facts; /* NULL: none */
+    enum lex_mode server_mode;     /* LEX_MODE_UNSET adds nothing */
+    int64_t now_us;                /* the server's clock, wall */
+    int64_t ttl_us;                /* default_ttl: valid_until = now + ttl, or earlier */
+    bool request_id_optional;      /* offline decide: a request needs no request_id */
 };
 
 struct lex_decision {
@@ -71,7 +71,7 @@ struct lex_decision {
     int32_t risk_given;     /* the request's level, 0 when invalid */
     int32_t risk_effective; /* score 0..100 */
     int64_t valid_until_us;
-    uint32_t cut;           /* own output over a ceiling, pieces dropped */
+    uint32_t cut; /* own output over a ceiling, pieces dropped */
 };
 
 /* Evaluate. Outputs borrow from the policy, the request and the arena.
@@ -80,8 +80,8 @@ struct lex_decision {
 void lex_decide(const struct lex_decide_input *input, struct lex_arena *arena,
                 struct lex_decision *ret);
 
-/* A denial that some other layer must give (an internal error, an expired identity): all fields set,
- * no rule, nothing allowed. */
+/* A denial that some other layer must give (an internal error, an expired identity): all fields
+ * set, no rule, nothing allowed. */
 void lex_decide_denied(const struct lex_decide_input *input, enum lex_reason code,
                        struct lex_span reason, struct lex_decision *ret);
 

@@ -11,18 +11,18 @@
 
 enum { LEX_POLICY_MAX_BYTES = 64 << 20 };
 
-struct lex_policy; /* opaque; its compiled shape is private to core/policy */
+struct lex_policy; /* opaque; its compiled shape (model.h) is for core/policy and core/decision */
 
 /* What the outside may know of a snapshot. All spans live as long as the snapshot. */
 struct lex_policy_info {
-    struct lex_span id;          /* policy_id, else name, else "policy" */
-    struct lex_span version;     /* absent when the document names none */
-    uint8_t hash[32];            /* policy.md section 10: canonical, order-free */
-    uint8_t legacy_hash[32];     /* the reference system's hash */
-    enum lex_mode mode;          /* the document's; LEX_MODE_STRICT when it names none */
-    struct lex_span document;    /* the source text, byte for byte */
-    int64_t effective_from_us;   /* INT64_MIN when absent */
-    int64_t effective_until_us;  /* INT64_MAX when absent; exclusive */
+    struct lex_span id;         /* policy_id, else name, else "policy" */
+    struct lex_span version;    /* absent when the document names none */
+    uint8_t hash[32];           /* policy.md section 10: canonical, order-free */
+    uint8_t legacy_hash[32];    /* the reference system's hash */
+    enum lex_mode mode;         /* the document's; LEX_MODE_STRICT when it names none */
+    struct lex_span document;   /* the source text, byte for byte */
+    int64_t effective_from_us;  /* INT64_MIN when absent */
+    int64_t effective_until_us; /* INT64_MAX when absent; exclusive */
     size_t terms, relations, constraints;
 };
 
@@ -47,6 +47,10 @@ struct lex_policy_lint {
     struct lex_span text;
 };
 size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy_lint **ret_lints);
+
+/* What is wrong with a name ("is empty", "has a control character", ...), NULL when nothing is: 1
+ * to 512 bytes of UTF-8 without control characters. For policies and requests alike. */
+const char *lex_name_problem(struct lex_span name);
 
 /* Compare two version strings as policy.md section 10 does: dot-separated numbers, else bytes; an
  * absent one is never older. <0, 0, >0. */

@@ -3,6 +3,7 @@
  * (--echo), and commits by time under load, at once when the input is drained.
  *
  * It shares no code with the service, only librdkafka and the settings that matter to speed. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

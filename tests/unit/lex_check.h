@@ -11,12 +11,16 @@
 
 #include "core/base/span.h"
 
-#define LEX_CHECK_MAIN(name, ...)                                                                  \
+#define LEX_CHECK_MAIN(name, ...) LEX_CHECK_MAIN_WITH(name, NULL, NULL, __VA_ARGS__)
+
+/* The same with a function that runs before and one that runs after each test. */
+#define LEX_CHECK_MAIN_WITH(name, setup, teardown, ...)                                            \
     int main(void)                                                                                 \
     {                                                                                              \
-        const TTest *const tests[] = {__VA_ARGS__};                                         \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
         Suite *suite = suite_create(name);                                                         \
         TCase *tcase = tcase_create(name);                                                         \
+        tcase_add_checked_fixture(tcase, setup, teardown);                                         \
         tcase_set_timeout(tcase, 120);                                                             \
         for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)                                \
             tcase_add_test(tcase, tests[i]);                                                       \

@@ -1,0 +1,186 @@
+/* Hierarchy: what lies above each term through member_of and implies.
+ *
+ * The closure is computed once, at load, so that a decision walks a list and can neither loop nor
+ * miss a level. Forbids, requires and conflicts apply to everything below their terms; a permit
+ * never spreads through it here. */
+#include <stdlib.h>
+
+#include "core/policy/load.h"
+
+/* Edges of one kind, grouped by their lower end, and the state of a depth-first walk. */
+struct walk {
+    struct lex_loader *loader;
+    enum lex_kind kind;
+    size_t *first;      /* edges of term t: edges[first[t]] .. edges[first[t + 1]] */
+    size_t *at;         /* next edge to look at */
+    lex_term_id *path;  /* the walk's stack */
+    lex_term_id *stamp; /* stamp[t] == s + 1: t is in the closure of s already */
+    lex_term_id *scratch;
+    enum { UNSEEN, OPEN, DONE } * state;
+    size_t *total;
+};
+
+static int by_from(const void *a, const void *b)
+{
+    const struct lex_edge *x = a, *y = b;
+    if (x->from != y->from)
+        return x->from < y->from ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+static void add_above(struct walk *walk, lex_term_id term, lex_term_id above, size_t *count)
+{
+    if (walk->stamp[above] == term + 1)
+        return;
+    walk->stamp[above] = term + 1;
+    walk->scratch[(*count)++] = above;
+}
+
+/* All terms above `term`, once all of its direct ones are done. */
+static LEX_STATUS finish_term(struct walk *walk, lex_term_id term)
+{
+    struct lex_terms *terms = &walk->loader->policy->terms[walk->kind];
+    const struct lex_edge *edges = walk->loader->edges[walk->kind];
+    size_t count = 0;
+    for (size_t i = walk->first[term]; i < walk->first[term + 1]; i++) {
+        const struct lex_terms_above *next = &terms->items[edges[i].to].above;
+        add_above(walk, term, edges[i].to, &count);
+        for (size_t j = 0; j < next->count; j++)
+            add_above(walk, term, next->items[j], &count);
+    }
+    if ((*walk->total += count) > LEX_POLICY_MAX_CLOSURE)
+        return lex_load_fail(walk->loader, LEX_LIMIT, terms->items[term].at,
+                             "the hierarchy has more than %d pairs of a term and one above it",
+                             LEX_POLICY_MAX_CLOSURE);
+    lex_term_id *items = lex_arena_calloc(&walk->loader->policy->arena, count, sizeof *items);
+    if (items == NULL)
+        return lex_load_no_memory(walk->loader);
+    if (count != 0)
+        memcpy(items, walk->scratch, count * sizeof *items);
+    terms->items[term].above = (struct lex_terms_above){items, count};
+    for (size_t i = 0; walk->kind == LEX_KIND_ACTION && i < count; i++)
+        if (terms->items[items[i]].risk_level > terms->items[term].risk_level)
+            terms->items[term].risk_level = terms->items[items[i]].risk_level;
+    walk->state[term] = DONE;
+    return LEX_OK;
+}
+
+static LEX_STATUS cycle(struct walk *walk, const struct lex_edge *edge)
+{
+    const struct lex_term *terms = walk->loader->policy->terms[walk->kind].items;
+    return lex_load_fail(walk->loader, LEX_REJECT, edge->at,
+                         "a cycle: %.*s lies below %.*s, which lies below it; remove one of the "
+                         "steps",
+                         LEX_SPAN_FMT(terms[edge->from].canonical),
+                         LEX_SPAN_FMT(terms[edge->to].canonical));
+}
+
+/* Depth first with a stack of our own: a chain of 65,535 terms must not need as many frames. */
+static LEX_STATUS walk_from(struct walk *walk, lex_term_id start)
+{
+    const struct lex_edge *edges = walk->loader->edges[walk->kind];
+    size_t depth = 0;
+    walk->path[depth++] = start;
+    walk->state[start] = OPEN;
+    while (depth != 0) {
+        lex_term_id term = walk->path[depth - 1];
+        if (walk->at[term] == walk->first[term + 1]) {
+            LEX_TRY(finish_term(walk, term));
+            depth--;
+            continue;
+        }
+        const struct lex_edge *edge = &edges[walk->at[term]++];
+        if (walk->state[edge->to] == OPEN)
+            return cycle(walk, edge);
+        if (walk->state[edge->to] == DONE)
+            continue;
+        walk->state[edge->to] = OPEN;
+        walk->path[depth++] = edge->to;
+    }
+    return LEX_OK;
+}
+
+static LEX_STATUS prepare(struct walk *walk, size_t terms)
+{
+    struct lex_arena *arena = &walk->loader->tree;
+    size_t edges = walk->loader->edges_count[walk->kind];
+    walk->first = lex_arena_calloc(arena, terms + 1, sizeof *walk->first);
+    walk->at = lex_arena_calloc(arena, terms + 1, sizeof *walk->at);
+    walk->path = lex_arena_calloc(arena, terms, sizeof *walk->path);
+    walk->stamp = lex_arena_calloc(arena, terms, sizeof *walk->stamp);
+    walk->scratch = lex_arena_calloc(arena, terms, sizeof *walk->scratch);
+    walk->state = lex_arena_calloc(arena, terms, sizeof *walk->state);
+    if (walk->first == NULL || walk->at == NULL || walk->path == NULL || walk->stamp == NULL ||
+        walk->scratch == NULL || walk->state == NULL)
+        return lex_load_no_memory(walk->loader);
+    qsort(walk->loader->edges[walk->kind], edges, sizeof(struct lex_edge), by_from);
+    size_t edge = 0;
+    for (size_t term = 0; term <= terms; term++) {
+        while (edge < edges && walk->loader->edges[walk->kind][edge].from < term)
+            edge++;
+        walk->first[term] = walk->at[term] = edge;
+    }
+    return LEX_OK;
+}
+
+static LEX_STATUS close_kind(struct lex_loader *loader, enum lex_kind kind, size_t *total)
+{
+    size_t terms = loader->policy->terms[kind].count;
+    struct walk walk = {.loader = loader, .kind = kind, .total = total};
+    if (loader->edges_count[kind] == 0)
+        return LEX_OK;
+    LEX_TRY(prepare(&walk, terms));
+    for (lex_term_id term = 0; term < terms; term++)
+        if (walk.state[term] == UNSEEN)
+            LEX_TRY(walk_from(&walk, term));
+    return LEX_OK;
+}
+
+/* ---- a term that would be both sides of a conflict ---- */
+
+static LEX_STATUS check_conflicts_of(struct lex_loader *loader, enum lex_kind kind,
+                                     lex_term_id term, lex_term_id side)
+{
+    const struct lex_policy *policy = loader->policy;
+    struct lex_rule_refs refs = lex_policy_rules(policy, LEX_VERB_CONFLICTS, kind, side);
+    for (size_t i = 0; i < refs.count; i++) {
+        const struct lex_conflict *conflict = &policy->conflicts[refs.items[i]];
+        if (!lex_policy_is_a(policy, kind, term, conflict->a) ||
+            !lex_policy_is_a(policy, kind, term, conflict->b))
+            continue;
+        return lex_load_fail(
+            loader, LEX_REJECT, conflict->at,
+            "%.*s is both sides of this conflict, %.*s and %.*s, through the hierarchy",
+            LEX_SPAN_FMT(lex_policy_term(policy, kind, term)->canonical),
+            LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->a)->canonical),
+            LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->b)->canonical));
+    }
+    return LEX_OK;
+}
+
+static LEX_STATUS check_conflicts(struct lex_loader *loader, enum lex_kind kind)
+{
+    const struct lex_terms *terms = &loader->policy->terms[kind];
+    for (lex_term_id term = 0; term < terms->count; term++) {
+        const struct lex_terms_above *above = &terms->items[term].above;
+        for (size_t i = 0; i < above->count; i++)
+            LEX_TRY(check_conflicts_of(loader, kind, term, above->items[i]));
+    }
+    return LEX_OK;
+}
+
+LEX_STATUS lex_load_check_conflicts(struct lex_loader *loader)
+{
+    if (loader->policy->conflicts_count == 0)
+        return LEX_OK;
+    LEX_TRY(check_conflicts(loader, LEX_KIND_ACTOR));
+    return check_conflicts(loader, LEX_KIND_DATA);
+}
+
+LEX_STATUS lex_load_hierarchy(struct lex_loader *loader)
+{
+    size_t total = 0;
+    for (unsigned kind = 0; kind < LEX_KIND_COUNT; kind++)
+        LEX_TRY(close_kind(loader, kind, &total));
+    return LEX_OK;
+}

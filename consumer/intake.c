@@ -164,7 +164,7 @@ static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t
         {"reconnect.backoff.max.ms", "1000"},
         {"topic.metadata.refresh.interval.ms", "30000"},
         {"max.poll.interval.ms", "300000"},
-        {"heartbeat.interval.ms", c->session_timeout_ms < 9000 ? "500" : "3000"},
+        {"heartbeat.interval.ms", c->session_timeout_ms < 9000 ? "500" : "1000"},
         {"socket.nagle.disable", "true"},
         {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {

@@ -175,28 +175,37 @@ static void published(struct lex_loop *loop, enum lex_published result, const st
 
 /* ---- telling the outside ---- */
 
-static void forget_gone(struct lex_loop *loop, const struct lex_partition_view *before,
-                        size_t before_count)
+static bool is_active(const struct lex_partition_view *views, size_t count, int32_t partition)
 {
-    for (size_t i = 0; i < before_count; i++) {
-        bool kept = false;
-        for (size_t k = 0; k < loop->views_count; k++)
-            kept = kept || loop->views[k].partition == before[i].partition;
-        if (kept)
-            continue;
-        lex_observer_forget(&loop->observer, before[i].partition);
-        if (loop->shared.owned != NULL)
-            loop->shared.owned(loop->shared.owned_user, before[i].partition, false, 0);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (views[i].partition == partition)
+            return views[i].state[0] == 'a';
+    return false;
 }
 
-static bool is_owned_news(const struct lex_partition_view *view,
-                          const struct lex_partition_view *before, size_t before_count)
+static void tell_owned(const struct lex_loop *loop, const struct lex_partition_view *view,
+                       bool active)
 {
-    for (size_t i = 0; i < before_count; i++)
-        if (before[i].partition == view->partition && before[i].state[0] == 'a')
-            return false;
-    return view->state[0] == 'a';
+    if (loop->shared.owned != NULL)
+        loop->shared.owned(loop->shared.owned_user, view->partition, active, view->seq);
+}
+
+/* What was active and is no longer, then what is and was not: every "active" is followed by one
+ * end. */
+static void tell_changes(struct lex_loop *loop, const struct lex_partition_view *before,
+                         size_t before_count)
+{
+    for (size_t i = 0; i < before_count; i++) {
+        bool was = before[i].state[0] == 'a';
+        if (!was || is_active(loop->views, loop->views_count, before[i].partition))
+            continue;
+        lex_observer_forget(&loop->observer, before[i].partition);
+        tell_owned(loop, &before[i], false);
+    }
+    for (size_t i = 0; i < loop->views_count; i++)
+        if (loop->views[i].state[0] == 'a' &&
+            !is_active(before, before_count, loop->views[i].partition))
+            tell_owned(loop, &loop->views[i], true);
 }
 
 static void tell_partitions(struct lex_loop *loop)
@@ -206,15 +215,14 @@ static void tell_partitions(struct lex_loop *loop)
     bool waiting = false;
     memcpy(before, loop->views, before_count * sizeof before[0]);
     loop->views_count = lex_worker_partitions(loop->worker, loop->views, LEX_WORKER_PARTITIONS_MAX);
-    forget_gone(loop, before, before_count);
+    tell_changes(loop, before, before_count);
     for (size_t i = 0; i < loop->views_count; i++) {
         const struct lex_partition_view *view = &loop->views[i];
         int64_t high = lex_intake_high(loop->intake, view->partition);
         int64_t lag = high < 0 ? -1 : high > view->next_offset ? high - view->next_offset : 0;
-        lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
         waiting = waiting || view->state[0] == 'w';
-        if (loop->shared.owned != NULL && is_owned_news(view, before, before_count))
-            loop->shared.owned(loop->shared.owned_user, view->partition, true, view->seq);
+        if (view->state[0] == 'a')
+            lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
     }
     loop->shared.health->policy_behind = waiting;
 }

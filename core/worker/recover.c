@@ -103,16 +103,17 @@ LEX_STATUS lex_recover(const struct lex_recover_input *input, struct lex_arena *
                        struct lex_recovered *ret)
 {
     struct lex_error err = {{0}};
-    bool bad_tail;
+    bool bad_head = false, bad_tail;
     *ret =
         (struct lex_recovered){.kind = LEX_RECOVERED_CONTINUE, .committed_offset = input->offset};
     if (has_metadata(input)) {
-        if (lex_head_parse(input->metadata, &ret->from_head, &err) != LEX_OK)
-            return halt(ret, "the commit's metadata is no head: %.150s", err.text);
-        ret->has_head = true;
+        ret->has_head = lex_head_parse(input->metadata, &ret->from_head, &err) == LEX_OK;
+        bad_head = !ret->has_head;
     }
-    LEX_TRY(read_tail(input, arena, ret, &bad_tail));
-    if (bad_tail)
+    if (bad_head)
+        LEX_TRY(halt(ret, "the commit's metadata is no head: %.150s", err.text));
+    LEX_TRY(read_tail(input, arena, ret, &bad_tail)); /* told even then: a choice may need it */
+    if (bad_head || bad_tail)
         return LEX_OK;
     if (!ret->has_head)
         return input->ever_held ? from_ledger(input, ret) : genesis(input, ret);

@@ -36,6 +36,7 @@ LEX_STATUS lex_worker_new(const struct lex_worker_options *options, struct lex_w
     w->slots_max = options->commit_max_records + LEX_WORKER_HELD_SLACK;
     w->slots = calloc(w->slots_max, sizeof *w->slots);
     w->leaving = LEX_EVENT_COUNT;
+    w->drained = true; /* nothing is known to wait */
     lex_arena_init(&w->arena, 1 << 20, options->arena_max_bytes);
     lex_arena_init(&w->step_arena, 64 << 10, STEP_ARENA_MAX_BYTES);
     if (w->slots == NULL) {

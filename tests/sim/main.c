@@ -20,7 +20,7 @@ enum {
     STORM_STEPS = 600,
     CALM_STEPS = 60000,
     SESSION_US = 300000,
-    TRANSACTION_US = 500000,
+    TRANSACTION_US = 900000,
     PLANT_SEEDS = 3000, /* within which a planted bug must be caught */
 };
 
@@ -183,6 +183,7 @@ static void rewind_offset(struct run *run, int p)
     if (!run->saved[p].set || run->saved[p].offset == partition->offset || !partition->committed)
         return;
     sim_note(&run->model, "partition %d is set back to %lld", p, (long long)run->saved[p].offset);
+    (void)sim_check(&run->checker, &run->model, run->nodes); /* what became visible just now */
     partition->offset = run->saved[p].offset;
     partition->metadata_len = run->saved[p].metadata_len;
     memcpy(partition->metadata, run->saved[p].metadata, partition->metadata_len);
@@ -308,7 +309,10 @@ static bool step(struct run *run)
 static bool play(struct run *run)
 {
     for (int i = 0; i < STORM_STEPS; i++) {
-        if (sim_chance(&run->model.random, 12))
+        size_t requests = sim_chance(&run->model.random, 12) ? 1 : 0;
+        if (sim_chance(&run->model.random, 1))
+            requests += 20; /* more than one poll takes: a transaction stays open over polls */
+        for (; requests > 0; requests--)
             add_request(run);
         storm(run);
         if (!step(run))

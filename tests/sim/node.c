@@ -9,6 +9,7 @@ static void feed(struct sim_node *node, struct lex_event event)
     event.mono_us = node->model->now_us;
     node->next = 0;
     node->stage = SIM_STAGE_PRODUCE;
+    node->stalled = false;
     node->poll_since_us = node->model->now_us;
     lex_worker_step(node->worker, &event, &node->actions);
 }
@@ -190,8 +191,22 @@ static void commit(struct sim_node *node)
         published(node, silent ? LEX_PUBLISHED_UNKNOWN : LEX_PUBLISHED_COMMITTED);
 }
 
+/* The worst moment to stand still: decided, and not a byte of it sent. */
+static bool stalls(struct sim_node *node)
+{
+    if (node->stalled || !fault(node, 3))
+        return false;
+    node->stalled = true;
+    node->paused_until_us =
+        node->model->now_us + 250000 + (int64_t)sim_below(&node->model->random, 1000000);
+    sim_note(node->model, "node %d stands still before it publishes", node->id);
+    return true;
+}
+
 static void publish(struct sim_node *node, const struct lex_action *action)
 {
+    if (node->stage == SIM_STAGE_PRODUCE && stalls(node))
+        return;
     switch (node->stage) {
     case SIM_STAGE_PRODUCE: produce(node, action); break;
     case SIM_STAGE_OFFSETS: send_offsets(node, action); break;

@@ -22,7 +22,7 @@ struct sim_node {
     struct sim_model *model;
     const struct sim_world *world;
     int id, member, generation, epoch;
-    bool alive, stopping;
+    bool alive, stopping, stalled;
     bool ready, revoking, losing;
     bool halted_wrongly; /* halted a partition whose head and ledger agree */
     int64_t paused_until_us, poll_since_us;

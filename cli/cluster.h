@@ -8,26 +8,11 @@
 #include "cli/cli.h"
 #include "core/config/config.h"
 
+/* Filled by the rows of cli/cluster_flags.def, which a command includes into its own table. */
 struct lex_cli_cluster {
     const char *config, *bootstrap;
     struct lex_cli_list kafka;
 };
-
-/* Rows for a command's table of flags. */
-#define LEX_CLI_CLUSTER_FLAGS(cluster)                                                             \
-    {"bootstrap", "HOST:PORT,...", "Brokers (or kafka.bootstrap.servers).", LEX_CLI_STR,           \
-     &(cluster).bootstrap, false},                                                                 \
-        {"kafka",                                                                                  \
-         "KEY=VALUE",                                                                              \
-         "A librdkafka setting, such as security.protocol=sasl_ssl; repeatable. Passwords belong " \
-         "into the environment (LEXECON_KAFKA_SASL_PASSWORD) or the file.",                        \
-         LEX_CLI_LIST,                                                                             \
-         &(cluster).kafka,                                                                         \
-         false},                                                                                   \
-    {                                                                                              \
-        "config", "FILE", "The service's configuration file; its topics and kafka.* are used.",    \
-            LEX_CLI_STR, &(cluster).config, false                                                  \
-    }
 
 /* @param more  more flags of the service ("--requests-topic", "x"), NULL-terminated; may be NULL
  * @errors LEX_REJECT err says which setting, and that none names a broker */

@@ -15,6 +15,10 @@ static const struct lex_cli_flag flags[] = {
     {#flag, value, help, LEX_CLI_STR, &from.flag, false},
 #include "cli/ledger_sources.def"
 #undef LEX_LEDGER_SOURCE
+#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
+    {name, value, help, kind, &from.cluster.member, false},
+#include "cli/cluster_flags.def"
+#undef LEX_CLUSTER_FLAG
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},
     {"decision", "ID", "The entry of this decision id (dec_...).", LEX_CLI_STR, &decision, false},
     {"request", "ID", "The entries of this request id.", LEX_CLI_STR, &request, false},

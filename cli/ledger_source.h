@@ -3,7 +3,7 @@
 #ifndef LEX_CLI_LEDGER_SOURCE_H
 #define LEX_CLI_LEDGER_SOURCE_H
 
-#include "cli/cli.h"
+#include "cli/cluster.h"
 #include "core/crypto/crypto.h"
 
 struct lex_ledger_item {
@@ -18,8 +18,9 @@ struct lex_ledger_source_options {
 #define LEX_LEDGER_SOURCE(flag, value, help, open) const char *flag;
 #include "cli/ledger_sources.def"
 #undef LEX_LEDGER_SOURCE
-    long long partition; /* -1: all */
-    long long last;      /* > 0: only about that many entries of each partition are wanted */
+    struct lex_cli_cluster cluster; /* of a topic */
+    long long partition;            /* -1: all */
+    long long last; /* > 0: only about that many entries of each partition are wanted */
 };
 
 struct lex_ledger_source {

@@ -21,6 +21,10 @@ static const struct lex_cli_flag flags[] = {
     {#flag, value, help, LEX_CLI_STR, &from.flag, false},
 #include "cli/ledger_sources.def"
 #undef LEX_LEDGER_SOURCE
+#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
+    {name, value, help, kind, &from.cluster.member, false},
+#include "cli/cluster_flags.def"
+#undef LEX_CLUSTER_FLAG
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},
     {"lines", "N", "How many entries, 0 to 10000 (default 10).", LEX_CLI_INT, &lines, false},
     {"follow", NULL, "Go on printing what is written, until interrupted.", LEX_CLI_BOOL, &follow,

@@ -20,6 +20,10 @@ static const struct lex_cli_flag flags[] = {
     {#flag, value, help, LEX_CLI_STR, &from.flag, false},
 #include "cli/ledger_sources.def"
 #undef LEX_LEDGER_SOURCE
+#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
+    {name, value, help, kind, &from.cluster.member, false},
+#include "cli/cluster_flags.def"
+#undef LEX_CLUSTER_FLAG
     {"pins", "FILE", "Pinned keys and origin prefix, from `lexecon keys show --pin`.", LEX_CLI_STR,
      &pins_path, true},
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},

@@ -74,8 +74,7 @@ static enum lex_status add(struct lex_request_file *file, struct lex_span json, 
     struct lex_span kept = lex_arena_dup(&file->arena, json);
     if (lex_span_absent(kept))
         return lex_fail(err, LEX_LIMIT, "out of memory");
-    LEX_TRY(
-        lex_decode_request(file->codec, kept, &file->arena, &row->request, &format, &why, err));
+    LEX_TRY(lex_decode_request(file->codec, kept, &file->arena, &row->request, &format, &why, err));
     LEX_TRY(name_request(file, &row->request, err));
     row->line = line;
     file->count++;
@@ -157,7 +156,8 @@ LEX_STATUS lex_request_file_load(const char *path, struct lex_request_file *ret_
     LEX_TRY(read_all(path, &text, err));
     enum lex_status status = begin(&file, LEX_REQUEST_FILE_MAX, err);
     if (status == LEX_OK)
-        status = add_lines(&file, lex_buf_span(&text), strcmp(path, "-") == 0 ? "stdin" : path, err);
+        status =
+            add_lines(&file, lex_buf_span(&text), strcmp(path, "-") == 0 ? "stdin" : path, err);
     if (status == LEX_OK)
         *ret_file = file;
     else
@@ -178,7 +178,10 @@ static const struct text_flag {
     const char *flag, *member;
     size_t offset;
 } text_flags[] = {
-#define TEXT_FLAG(flag, member, field) {flag, member, offsetof(struct lex_request_flags, field)}
+#define TEXT_FLAG(flag, member, field)                          \
+    {                                                           \
+        flag, member, offsetof(struct lex_request_flags, field) \
+    }
     TEXT_FLAG("request-id", "request_id", request_id),
     TEXT_FLAG("actor", "actor", actor),
     TEXT_FLAG("action", "proposed_action", action),
@@ -202,8 +205,9 @@ bool lex_request_flags_given(const struct lex_request_flags *flags)
     for (size_t i = 0; i < LEX_COUNT_OF(text_flags); i++)
         if (text_of(flags, &text_flags[i]) != NULL)
             return true;
-    return flags->arguments != NULL || flags->deadline != NULL || flags->risk != 0 ||
-           flags->want_token || flags->data_classes.count != 0 || flags->context.count != 0;
+    return flags->arguments != NULL || flags->deadline != NULL ||
+           flags->risk != LEX_RISK_NOT_GIVEN || flags->want_token ||
+           flags->data_classes.count != 0 || flags->context.count != 0;
 }
 
 static void put_name(struct lex_buf *out, const char *name)
@@ -222,7 +226,8 @@ static enum lex_status put_text(struct lex_buf *out, const char *flag, const cha
     return LEX_OK;
 }
 
-/* A value that is JSON already, whole and by itself: nothing it holds can become a member beside it.
+/* A value that is JSON already, whole and by itself: nothing it holds can become a member beside
+ * it.
  */
 static enum lex_status put_json(struct lex_buf *out, const char *flag, const char *json,
                                 struct lex_error *err)
@@ -247,10 +252,11 @@ static enum lex_status put_context(struct lex_buf *out, const struct lex_cli_lis
     for (size_t i = 0; i < list->count; i++) {
         const char *item = list->items[i], *equals = strchr(item, '=');
         if (equals == NULL)
-            return lex_fail(err, LEX_REJECT,
-                            "--context: expected KEY=JSON, such as amount=12.5 or ticket='\"T-1\"', "
-                            "got '%.100s'",
-                            item);
+            return lex_fail(
+                err, LEX_REJECT,
+                "--context: expected KEY=JSON, such as amount=12.5 or ticket='\"T-1\"', "
+                "got '%.100s'",
+                item);
         struct lex_span key = lex_span_of(item, (size_t)(equals - item));
         if (!lex_utf8_valid(key))
             return lex_fail(err, LEX_REJECT, "--context: not valid UTF-8");
@@ -330,7 +336,7 @@ LEX_STATUS lex_request_flags_json(const struct lex_request_flags *flags, int64_t
         LEX_TRY(put_text(out, text_flags[i].flag, text, err));
     }
     LEX_TRY(put_lists(flags, now_us, out, err));
-    if (flags->risk != 0) {
+    if (flags->risk != LEX_RISK_NOT_GIVEN) {
         put_name(out, "risk_level");
         lex_buf_printf(out, "%lld", flags->risk);
     }

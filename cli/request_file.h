@@ -6,6 +6,8 @@
 #ifndef LEX_CLI_REQUEST_FILE_H
 #define LEX_CLI_REQUEST_FILE_H
 
+#include <limits.h>
+
 #include "cli/cli.h"
 #include "core/base/buf.h"
 #include "core/codec/codec.h"
@@ -28,7 +30,8 @@ struct lex_request_file {
 };
 
 /* @param path "-" is standard input
- * @errors LEX_REJECT err names file, line and what was expected; LEX_LIMIT too many, or too large */
+ * @errors LEX_REJECT err names file, line and what was expected; LEX_LIMIT too many, or too large
+ */
 LEX_STATUS lex_request_file_load(const char *path, struct lex_request_file *ret_file,
                                  struct lex_error *err);
 /* One JSON object as one request. @errors LEX_REJECT */
@@ -38,11 +41,12 @@ void lex_request_file_fini(struct lex_request_file *file);
 
 /* ---- one request from flags ---- */
 
+#define LEX_RISK_NOT_GIVEN LLONG_MIN
 struct lex_request_flags {
     const char *actor, *action, *tool, *resource, *mode, *user_intent, *arguments, *user_id;
     const char *request_id, *deadline, *nonce, *output_type;
     struct lex_cli_list data_classes, context;
-    long long risk; /* 0: not given */
+    long long risk; /* LEX_RISK_NOT_GIVEN, so that 0 is told to be wrong by who decides */
     bool want_token;
 };
 

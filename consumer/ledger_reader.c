@@ -32,10 +32,11 @@ struct lex_ledger_reader {
 /* ---- life ---- */
 
 LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger, int wait_ms,
-                                 struct lex_ledger_reader **ret_reader, struct lex_error *err)
+                                 int prefetch_kb, struct lex_ledger_reader **ret_reader,
+                                 struct lex_error *err)
 {
     rd_kafka_conf_t *conf;
-    char wait[16];
+    char wait[16], queue_kb[16], queue_messages[16];
     struct lex_ledger_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return lex_fail(err, LEX_LIMIT, "out of memory");
@@ -43,9 +44,11 @@ LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *lo
     r->handle.logger = logger;
     r->handle.owner = r;
     (void)snprintf(wait, sizeof wait, "%d", config->embedded ? 10 : wait_ms);
+    (void)snprintf(queue_kb, sizeof queue_kb, "%d", prefetch_kb);
+    (void)snprintf(queue_messages, sizeof queue_messages, "%d", prefetch_kb * 4); /* of 256 bytes */
     const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", wait},
-                                               {"queued.min.messages", "2000"},
-                                               {"queued.max.messages.kbytes", "8192"},
+                                               {"queued.min.messages", queue_messages},
+                                               {"queued.max.messages.kbytes", queue_kb},
                                                {"fetch.max.bytes", "4194304"},
                                                {"fetch.error.backoff.ms", "50"},
                                                {"reconnect.backoff.max.ms", "1000"},
@@ -148,7 +151,7 @@ LEX_STATUS lex_ledger_reader_seek(struct lex_ledger_reader *reader,
 }
 
 LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_ms,
-                                  struct lex_ledger_item *ret_item, struct lex_error *err)
+                                  struct lex_ledger_record *ret_item, struct lex_error *err)
 {
     drop_message(reader);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->rk, timeout_ms);
@@ -156,7 +159,7 @@ LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_
         return lex_fail(err, LEX_RETRY, "nothing new");
     reader->message = message;
     *ret_item =
-        (struct lex_ledger_item){.partition = message->partition, .offset = message->offset};
+        (struct lex_ledger_record){.partition = message->partition, .offset = message->offset};
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         ret_item->end = true;
         return LEX_OK;
@@ -165,11 +168,25 @@ LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_
         ret_item->value = lex_span_of(message->payload, message->len);
         return LEX_OK;
     }
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-        return lex_fail(err, LEX_HALT, "partition %d: its next offset is gone from the topic",
-                        message->partition);
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        ret_item->gone = true;
+        return LEX_OK;
+    }
     enum lex_status status = failed(message->err, rd_kafka_message_errstr(message), err);
     return status == LEX_RETRY ? LEX_RETRY : LEX_HALT;
+}
+
+LEX_STATUS lex_ledger_reader_range(struct lex_ledger_reader *reader, int32_t partition,
+                                   int64_t *ret_low, int64_t *ret_high, struct lex_error *err)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        reader->rk, reader->config->ledger_topic, partition, &low, &high, CALL_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return failed(code, reader->config->ledger_topic, err);
+    *ret_low = low;
+    *ret_high = high;
+    return LEX_OK;
 }
 
 int64_t lex_ledger_reader_lag(struct lex_ledger_reader *reader, int32_t partition, int64_t next)
@@ -211,7 +228,7 @@ static size_t step_back(struct lex_ledger_reader *r, struct lex_position *positi
 
 /* The end of committed reading is the last stable offset; the fetch also told the high watermark.
  */
-static bool is_unstable(struct lex_ledger_reader *r, const struct lex_ledger_item *end)
+static bool is_unstable(struct lex_ledger_reader *r, const struct lex_ledger_record *end)
 {
     int64_t low, high;
     rd_kafka_resp_err_t code =
@@ -224,13 +241,15 @@ static enum lex_status read_ends(struct lex_ledger_reader *r, size_t open, struc
 {
     int64_t until_us = lex_clock_mono_us() + TAIL_TIMEOUT_MS * 1000;
     while (open != 0) {
-        struct lex_ledger_item item;
+        struct lex_ledger_record item;
         enum lex_status status = lex_ledger_reader_next(r, 100, &item, err);
         if (status == LEX_HALT || lex_clock_mono_us() > until_us)
             return status == LEX_HALT ? LEX_HALT : LEX_RETRY;
         struct tail *tail = status == LEX_OK ? tail_of(r, item.partition) : NULL;
         if (tail == NULL)
             continue;
+        if (item.gone)
+            return LEX_RETRY; /* retention passed by since the range was asked for */
         if (item.end) {
             tail->unstable = is_unstable(r, &item);
             open--;

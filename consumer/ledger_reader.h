@@ -15,9 +15,12 @@ struct lex_ledger_reader;
 /* @param logger  names it in log lines, as struct lex_kafka_handle says
  * @param wait_ms how long the broker may hold a fetch back that finds nothing new: small where the
  * end is what is looked for, larger where it is followed
+ * @param prefetch_kb what may wait in the client: little where only ends are read; more than a
+ * second of reading where everything is, since librdkafka 2.0.2 pauses that long once it is full
  * @errors LEX_REJECT a setting that librdkafka refuses */
 LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *logger, int wait_ms,
-                                 struct lex_ledger_reader **ret_reader, struct lex_error *err);
+                                 int prefetch_kb, struct lex_ledger_reader **ret_reader,
+                                 struct lex_error *err);
 void lex_ledger_reader_free(struct lex_ledger_reader *reader);
 
 /* Partitions of the ledger topic. @errors LEX_RETRY no broker; LEX_REJECT no such topic, no right
@@ -37,17 +40,22 @@ LEX_STATUS lex_ledger_reader_seek(struct lex_ledger_reader *reader,
                                   const struct lex_position *positions, size_t count,
                                   struct lex_error *err);
 
-struct lex_ledger_item {
+struct lex_ledger_record {
     int32_t partition;
     int64_t offset;        /* Kafka's */
     struct lex_span value; /* until the next call */
-    bool end;              /* no record: all of this partition that is committed was read */
+    bool end;  /* no record: all of this partition that is committed was read, up to `offset` */
+    bool gone; /* no record: the topic no longer holds the next offset; seek anew */
 };
 /* The next record of any partition.
- * @errors LEX_RETRY nothing within timeout_ms, or no broker; LEX_HALT err says why: the offset is
- *         gone, no right, no topic */
+ * @errors LEX_RETRY nothing within timeout_ms, or no broker; LEX_HALT err says why: no right, no
+ *         topic */
 LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_ms,
-                                  struct lex_ledger_item *ret_item, struct lex_error *err);
+                                  struct lex_ledger_record *ret_item, struct lex_error *err);
+/* The offsets between which committed records of a partition may stand: the log's beginning and the
+ * end of what is committed. @errors LEX_RETRY no answer; LEX_REJECT no right, no such partition */
+LEX_STATUS lex_ledger_reader_range(struct lex_ledger_reader *reader, int32_t partition,
+                                   int64_t *ret_low, int64_t *ret_high, struct lex_error *err);
 /* Committed records between what was read of a partition and its end, about; -1 where unknown. */
 int64_t lex_ledger_reader_lag(struct lex_ledger_reader *reader, int32_t partition, int64_t next);
 

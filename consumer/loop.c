@@ -13,6 +13,7 @@
 enum {
     PING_TIMEOUT_MS = 500,
     TAIL_WAIT_MS = 5,
+    TAIL_PREFETCH_KB = 1024,
     GAUGES_EVERY_US = 1000 * 1000,
     ARENA_MIN_BYTES = 32 << 20,
     OUTPUT_MAX_BYTES = 1900000, /* under the producer's message.max.bytes, headers included */
@@ -98,7 +99,8 @@ static enum lex_status build(struct lex_loop *loop, struct lex_error *err)
     LEX_TRY(lex_codec_new(&codec, &loop->codec, err));
     LEX_TRY(new_worker(loop, err));
     LEX_TRY(lex_intake_new(c, loop->slot, listener, &loop->intake, err));
-    LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", TAIL_WAIT_MS, &loop->tails, err));
+    LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", TAIL_WAIT_MS, TAIL_PREFETCH_KB,
+                                  &loop->tails, err));
     return lex_publisher_new(c, loop->slot, lex_intake_membership(loop->intake), &loop->publisher,
                              err);
 }

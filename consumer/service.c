@@ -146,7 +146,7 @@ static enum lex_status start_when_possible(struct service *s, struct lex_error *
     if (!keys || !have_topics(s, now_us))
         return LEX_OK;
     s->last_problem[0] = 0;
-    if (s->mirror == NULL && s->config->mirror_scope != LEX_MIRROR_OFF)
+    if (s->mirror == NULL && s->config->mirror_scope != LEX_MIRROR_SCOPE_OFF)
         LEX_TRY(lex_mirror_thread_start(s->config, &s->health, &s->mirror, err));
     return start_workers(s, err);
 }

@@ -18,7 +18,8 @@ static enum lex_status check_names(const struct lex_request *request, struct lex
             return lex_fail(err, LEX_REJECT, "%s has %zu bytes, at most %d are allowed",
                             names[i].field, names[i].name.len, LEX_NAME_MAX_BYTES);
     if (request->request_id.len == 0)
-        return lex_fail(err, LEX_REJECT, "request_id is missing: no verdict could name the request");
+        return lex_fail(err, LEX_REJECT,
+                        "request_id is missing: no verdict could name the request");
     return LEX_OK;
 }
 
@@ -113,8 +114,7 @@ static enum lex_status check_place(const struct lex_question *question,
                 (question->offset < 0 || question->offset == source->offset);
     if (here)
         return LEX_OK;
-    return lex_fail(err, LEX_REJECT,
-                    "the verdict answers another record: %.*s [%d] at offset %lld",
+    return lex_fail(err, LEX_REJECT, "the verdict answers another record: %.*s [%d] at offset %lld",
                     LEX_SPAN_FMT(source->topic), (int)source->partition, (long long)source->offset);
 }
 

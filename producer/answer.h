@@ -1,10 +1,10 @@
 /* Answer: what a verdict is worth to the one who asked.
  *
- * A verdict counts only if it proves itself and answers this very request: its entry's hash leads to
- * a batch that a pinned key signed, its log is under the pinned prefix, it names the record that was
- * written (topic, partition, offset), and its fingerprint is that of the request as it was sent. All
- * else, silence included, is a denial. The mistake this prevents: believing the readable members of
- * a message, or a true verdict that answers somebody else's question, or last week's. */
+ * A verdict counts only if it proves itself and answers this very request: its entry's hash leads
+ * to a batch that a pinned key signed, its log is under the pinned prefix, it names the record that
+ * was written (topic, partition, offset), and its fingerprint is that of the request as it was
+ * sent. All else, silence included, is a denial. The mistake this prevents: believing the readable
+ * members of a message, or a true verdict that answers somebody else's question, or last week's. */
 #ifndef LEX_PRODUCER_ANSWER_H
 #define LEX_PRODUCER_ANSWER_H
 

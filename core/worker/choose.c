@@ -91,6 +91,10 @@ LEX_STATUS lex_choose(const struct lex_recover_input *input, const struct lex_re
     struct lex_chosen chosen = {.next_offset = -1};
     if (found->kind != LEX_RECOVERED_HALT)
         return lex_fail(err, LEX_REJECT, "nothing contradicts itself: there is nothing to choose");
+    if (found->foreign_tail)
+        return lex_fail(
+            err, LEX_REJECT,
+            "this is another log's ledger: put origin_prefix and the ledger topic right");
     describe(input, found, &chosen.recovery);
     LEX_TRY(choice == LEX_CHOICE_HEAD ? take_head(found, &chosen, err)
                                       : take_ledger(found, &chosen, err));

@@ -38,7 +38,8 @@ static enum lex_status read_tail(const struct lex_recover_input *in, struct lex_
     *ret_bad = true;
     if (status != LEX_OK)
         return halt(out, "the ledger's last record is no entry: %.150s", err.text);
-    if (!lex_span_eq(entry.log, in->origin))
+    out->foreign_tail = !lex_span_eq(entry.log, in->origin);
+    if (out->foreign_tail)
         return halt(out, "the ledger's last entry belongs to the log %.*s: check origin_prefix",
                     entry.log.len > 120 ? 120 : (int)entry.log.len, (const char *)entry.log.data);
     *ret_bad = false;

@@ -36,6 +36,7 @@ struct lex_recovered {
                              /* equal to next_offset where none were */
     bool has_head, has_tail; /* which of the two could be read, also of a HALT */
     struct lex_head from_head, from_tail; /* what each says; tail: seq, prev and source only */
+    bool foreign_tail; /* the ledger's last entry is of another log: this is not its ledger */
     int64_t committed_offset;
     char reason[LEX_RECOVER_REASON_MAX]; /* of a HALT: what contradicts what */
 };

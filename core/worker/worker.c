@@ -9,6 +9,11 @@ enum {
     IDLE_POLL_MS = 1000,         /* with nothing to do; a request ends the wait */
     BACKOFF_FIRST_US = 5 * 1000, /* after an abort, doubled up to BACKOFF_LAST_US */
     BACKOFF_LAST_US = 1000 * 1000,
+    /* A transaction that begins before the last one's markers are written is told to come back in
+     * 20 ms; a few milliseconds of patience are cheaper. Only between small transactions that
+     * follow each other closely: under load the wait hides behind deciding, and a lone request
+     * finds it over. */
+    SPACING_US = 4 * 1000,
     STEP_ARENA_MAX_BYTES = 8 << 20,
 };
 
@@ -87,6 +92,8 @@ static void committed(struct lex_worker *w)
         p->working.written = false;
         p->committed = p->working;
     }
+    if (w->drained && w->decided != 0)
+        w->hold_until_us = w->mono_us + SPACING_US;
     lex_batch_settled(w);
     drop_slots(w, w->decided);
     forget_transaction(w);

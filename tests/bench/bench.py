@@ -78,7 +78,7 @@ class Service:
         given.update({k.replace("_", "-"): v for k, v in options.items()})
         command = [f"{build}/bin/lexecon-consumer"]
         for key, value in given.items():
-            command += [f"--{key}", str(value)]
+            command += [f"--{key}={value}"]
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log)
 
     def metrics(self):

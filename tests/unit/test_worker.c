@@ -128,6 +128,7 @@ static const struct lex_action *give(const char *const *values, size_t count, in
                                      bool drained)
 {
     static struct lex_record records[64];
+    b.now_us += 10000; /* the pause between two small transactions is over */
     for (size_t i = 0; i < count; i++)
         records[i] = (struct lex_record){.partition = 3,
                                          .offset = first + (int64_t)i,
@@ -403,6 +404,23 @@ START_TEST(a_record_that_was_decided_before_is_not_decided_again)
 }
 END_TEST
 
+START_TEST(a_small_transaction_follows_the_last_one_after_a_short_pause)
+{
+    static const struct lex_record record = {
+        .partition = 3, .offset = 1, .value = LEX_SPAN_INIT("{}")};
+    const char *const values[] = {READ};
+    start();
+    (void)give(values, 1, 0, true);
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    const struct lex_action *action = feed((struct lex_event){
+        .kind = LEX_EVENT_RECORDS, .records = &record, .count = 1, .drained = true});
+    ck_assert_int_eq(action->kind, LEX_ACTION_POLL);
+    ck_assert_int_le(action->timeout_ms, 4);
+    b.now_us += 4000;
+    ck_assert_int_eq(feed((struct lex_event){.kind = LEX_EVENT_TICK})->kind, LEX_ACTION_PUBLISH);
+}
+END_TEST
+
 START_TEST(a_revoke_ends_the_transaction_before_the_partition_goes)
 {
     const char *const values[] = {READ};
@@ -487,6 +505,7 @@ LEX_CHECK_MAIN_WITH(
     full_content_embeds_the_request_without_its_token,
     more_records_than_one_signature_serves_get_several,
     a_record_that_was_decided_before_is_not_decided_again,
+    a_small_transaction_follows_the_last_one_after_a_short_pause,
     a_revoke_ends_the_transaction_before_the_partition_goes,
     a_lost_assignment_aborts_and_never_commits, a_stop_commits_what_is_open_and_then_says_stopped,
     without_a_policy_a_worker_makes_no_producer_and_is_not_ready, options_out_of_range_are_named)

@@ -1,0 +1,240 @@
+#include "consumer/preflight.h"
+
+#include <stdio.h>
+
+#include "consumer/topics.h"
+
+enum { DAY_MS = 86400000 };
+
+static const char LOGGER[] = "lexecon.topics";
+
+enum role { REQUESTS, VERDICTS, LEDGER, DEAD_LETTERS, ROLES };
+
+struct preflight {
+    const struct lex_config *config;
+    struct lex_topics *topics;
+    const char *names[ROLES];
+    struct lex_topic found[ROLES];
+    struct lex_buf problems; /* what has to be changed, one sentence each */
+};
+
+static const char *servers(const struct preflight *p)
+{
+    const char *text = lex_config_kafka_get(p->config, "bootstrap.servers");
+    return text != NULL ? text : "HOST:PORT";
+}
+
+static void begin_problem(struct preflight *p)
+{
+    if (p->problems.len != 0)
+        lex_buf_puts(&p->problems, ". ");
+}
+
+/* ---- existence ---- */
+
+/* As many as the requests have, or will have. */
+static int32_t partitions_wanted(const struct preflight *p)
+{
+    return p->found[REQUESTS].exists ? p->found[REQUESTS].partitions
+                                     : (int32_t)p->config->create_topics_partitions;
+}
+
+static struct lex_topic_plan plan_of(const struct preflight *p, enum role role)
+{
+    const struct lex_config_requirements *required = &p->config->ledger_required;
+    return (struct lex_topic_plan){
+        .name = p->names[role],
+        .partitions = partitions_wanted(p),
+        .replication = required->on ? (int32_t)required->replication : 1,
+        .min_insync_replicas = required->on ? required->min_isr : 1,
+        .ledger = role == LEDGER,
+    };
+}
+
+/* One command for all of them: four would not fit into a message. */
+static void tell_missing(struct preflight *p)
+{
+    struct lex_topic_plan plan = plan_of(p, LEDGER);
+    const char *separator = "these topics do not exist: ";
+    for (int role = 0; role < ROLES; role++)
+        if (!p->found[role].exists) {
+            lex_buf_printf(&p->problems, "%s%s", separator, p->names[role]);
+            separator = ", ";
+        }
+    if (p->problems.len == 0)
+        return;
+    lex_buf_printf(&p->problems,
+                   ": set create_topics=true, or for each kafka-topics.sh --bootstrap-server %s "
+                   "--create --partitions %d --replication-factor %d --config "
+                   "min.insync.replicas=%lld --topic NAME",
+                   servers(p), plan.partitions, plan.replication,
+                   (long long)plan.min_insync_replicas);
+    if (!p->found[LEDGER].exists)
+        lex_buf_puts(&p->problems, ", for the ledger with --config retention.ms=-1 --config "
+                                   "cleanup.policy=delete too");
+}
+
+static enum lex_status make(struct preflight *p, enum role role, struct lex_error *err)
+{
+    struct lex_topic_plan plan = plan_of(p, role);
+    LEX_TRY(lex_topics_create(p->topics, &plan, err));
+    LEX_LOG(LEX_LOG_INFO, LOGGER, "Topic made", lex_log_str("topic", plan.name),
+            lex_log_i64("partitions", plan.partitions),
+            lex_log_i64("replication", plan.replication));
+    return lex_topics_look(p->topics, plan.name, &p->found[role], err);
+}
+
+static enum lex_status look_at_topics(struct preflight *p, struct lex_error *err)
+{
+    for (int role = 0; role < ROLES; role++) {
+        LEX_TRY(lex_topics_look(p->topics, p->names[role], &p->found[role], err));
+        if (!p->found[role].exists && p->config->create_topics)
+            LEX_TRY(make(p, (enum role)role, err));
+    }
+    tell_missing(p);
+    return LEX_OK;
+}
+
+/* ---- partitions ---- */
+
+static void check_partitions(struct preflight *p)
+{
+    int32_t wanted = p->found[REQUESTS].partitions;
+    bool any = false;
+    for (int role = VERDICTS; role < ROLES; role++) {
+        if (!p->found[role].exists || p->found[role].partitions >= wanted)
+            continue;
+        if (!any)
+            begin_problem(p);
+        lex_buf_printf(&p->problems, "%s%s has %d", any ? ", " : "", p->names[role],
+                       p->found[role].partitions);
+        any = true;
+    }
+    if (any)
+        lex_buf_printf(&p->problems,
+                       " partitions, %s %d, and what partition p asks is answered in partition p: "
+                       "kafka-topics.sh --bootstrap-server %s --alter --partitions %d --topic NAME",
+                       p->names[REQUESTS], wanted, servers(p), wanted);
+}
+
+/* ---- the ledger ---- */
+
+/* What is wrong with its settings, and what would put all of it right at once. */
+struct findings {
+    struct lex_buf wrong, settings;
+    bool replicas;
+};
+
+static void find(struct findings *f, const char *setting, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void find(struct findings *f, const char *setting, const char *format, ...)
+{
+    char text[128];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    lex_buf_printf(&f->wrong, "%s%s", f->wrong.len != 0 ? ", " : "", text);
+    if (setting != NULL)
+        lex_buf_printf(&f->settings, "%s%s", f->settings.len != 0 ? "," : "", setting);
+}
+
+static void find_unmet(struct preflight *p, const struct lex_topic_settings *settings,
+                       struct findings *f)
+{
+    char setting[64];
+    const struct lex_config_requirements *required = &p->config->ledger_required;
+    if (settings->retention_ms >= 0 && settings->retention_ms / DAY_MS < required->retention_days)
+        find(f, "retention.ms=-1", "keeps entries for %.1f days (asked: %lld)",
+             (double)settings->retention_ms / DAY_MS, (long long)required->retention_days);
+    (void)snprintf(setting, sizeof setting, "min.insync.replicas=%lld",
+                   (long long)required->min_isr);
+    if (settings->min_insync_replicas < required->min_isr)
+        find(f, setting, "has min.insync.replicas=%lld (asked: %lld)",
+             (long long)settings->min_insync_replicas, (long long)required->min_isr);
+    f->replicas = p->found[LEDGER].replication < required->replication;
+    if (f->replicas)
+        find(f, NULL, "has %d replicas (asked: %lld)", p->found[LEDGER].replication,
+             (long long)required->replication);
+    if (settings->retention_bytes >= 0)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER,
+                "The ledger topic has a retention.bytes: entries may be deleted before their time",
+                lex_log_str("topic", p->names[LEDGER]),
+                lex_log_i64("retention_bytes", settings->retention_bytes));
+}
+
+static void tell_findings(struct preflight *p, const struct findings *f)
+{
+    if (f->wrong.len == 0)
+        return;
+    begin_problem(p);
+    lex_buf_printf(&p->problems, "the ledger %s %s", p->names[LEDGER], lex_buf_str(&f->wrong));
+    if (f->settings.len != 0)
+        lex_buf_printf(&p->problems,
+                       ": kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+                       "--entity-name %s --add-config %s",
+                       servers(p), p->names[LEDGER], lex_buf_str(&f->settings));
+    if (f->replicas)
+        lex_buf_puts(&p->problems, ". More replicas: kafka-reassign-partitions.sh");
+    if (p->config->ledger_required.on)
+        lex_buf_puts(&p->problems, ". Or say in ledger_requirements what this ledger is to "
+                                   "guarantee; `off` takes any");
+}
+
+/* A compacted ledger loses entries whatever else is asked of it. Where nothing is asked, the right
+ * to read the settings is not asked for either. */
+static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
+{
+    struct lex_topic_settings settings;
+    bool required = p->config->ledger_required.on;
+    if (!p->found[LEDGER].exists)
+        return LEX_OK;
+    enum lex_status status = lex_topics_settings(p->topics, p->names[LEDGER], &settings, err);
+    if (status == LEX_REJECT && !required) {
+        LEX_LOG(LEX_LOG_WARNING, LOGGER, "Not checked whether the ledger topic is compacted",
+                lex_log_str("error", err->text));
+        return LEX_OK;
+    }
+    LEX_TRY(status);
+    struct findings found = {.replicas = false};
+    lex_buf_init(&found.wrong, LEX_ERROR_TEXT_MAX);
+    lex_buf_init(&found.settings, LEX_ERROR_TEXT_MAX);
+    if (strstr(settings.cleanup_policy, "compact") != NULL)
+        find(&found, "cleanup.policy=delete", "is compacted, which deletes entries");
+    if (required)
+        find_unmet(p, &settings, &found);
+    tell_findings(p, &found);
+    lex_buf_fini(&found.wrong);
+    lex_buf_fini(&found.settings);
+    return LEX_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum lex_status check_all(struct preflight *p, struct lex_error *err)
+{
+    LEX_TRY(look_at_topics(p, err));
+    if (p->found[REQUESTS].exists)
+        check_partitions(p);
+    LEX_TRY(check_ledger(p, err));
+    if (p->problems.len == 0)
+        return LEX_OK;
+    return lex_fail(err, LEX_REJECT, "%s", lex_buf_str(&p->problems));
+}
+
+LEX_STATUS lex_preflight(const struct lex_config *config, struct lex_error *err)
+{
+    struct preflight p = {
+        .config = config,
+        .names = {config->requests_topic, config->verdicts_topic, config->ledger_topic,
+                  config->dead_letters_topic},
+    };
+    if (config->embedded)
+        return LEX_OK;
+    LEX_TRY(lex_topics_new(config, &p.topics, err));
+    lex_buf_init(&p.problems, 4 * LEX_ERROR_TEXT_MAX);
+    enum lex_status status = check_all(&p, err);
+    lex_buf_fini(&p.problems);
+    lex_topics_free(p.topics);
+    return status;
+}

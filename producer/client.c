@@ -354,7 +354,8 @@ static void send_one(struct lex_client *c, const struct lex_ask *ask, struct pen
     /* librdkafka copies the payload; the key it always copies */
     rd_kafka_resp_err_t code = rd_kafka_producev(
         c->producer, RD_KAFKA_V_RKT(c->requests), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.len),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)key.data, key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)pending->value.data, pending->value.len),
         RD_KAFKA_V_OPAQUE(pending), RD_KAFKA_V_END);
     pending->err = code;

@@ -66,7 +66,7 @@ class Broker:
 class Service:
     """One lexecon-consumer process."""
 
-    def __init__(self, build, broker, work, name="bench", port=HTTP, **options):
+    def __init__(self, build, broker, work, name="bench", port=HTTP, cgroup=None, **options):
         self.port = port
         self.log = open(f"{work}/{name}.log", "ab")
         env = dict(os.environ, LEXECON_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap,
@@ -79,6 +79,8 @@ class Service:
         command = [f"{build}/bin/lexecon-consumer"]
         for key, value in given.items():
             command += [f"--{key}={value}"]
+        if cgroup:  # before the program starts, since it reads its limit then
+            command = ["sh", "-c", f'echo $$ >{cgroup}/cgroup.procs && exec "$@"', "sh", *command]
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log)
 
     def metrics(self):
@@ -271,11 +273,8 @@ def memory(args, broker, work):
     broker.topic("lexecon.requests", 64)
     load(args.build, broker, count=args.backlog, partitions=64, format="mixed")
     limit = cgroup(512 << 20)
-    service = Service(args.build, broker, work, create_topics_partitions=64, server_workers=0,
-                      mirror_scope="owned", memory_budget_mb=0 if limit else 307)
-    if limit:
-        with open(f"{limit}/cgroup.procs", "w", encoding="ascii") as procs:
-            procs.write(str(service.process.pid))
+    service = Service(args.build, broker, work, cgroup=limit, create_topics_partitions=64,
+                      server_workers=0, mirror_scope="owned", memory_budget_mb=0)
     peak = 0
     try:
         while service.sample()[0] < args.backlog:
@@ -284,16 +283,25 @@ def memory(args, broker, work):
             time.sleep(0.2)
     finally:
         service.stop()
+        if limit:
+            os.rmdir(limit)
     say(f"{args.backlog} requests on 64 partitions, default settings: peak resident "
         f"{peak / 1024:.0f} MiB of 512 MiB"
-        f"{' (limit enforced)' if limit else ' (budget of a 512 MiB container; no cgroup here)'}")
+        f"{' (limit enforced)' if limit else ' (the default budget; no cgroup could be made here to enforce the limit)'}")
 
 
 def cgroup(limit):
-    path = "/sys/fs/cgroup/lexecon-bench"
+    """A memory cgroup of our own (v2 or v1); None where none can be made."""
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        path, knob = "/sys/fs/cgroup/lexecon-bench", "memory.max"
+    else:
+        path, knob = "/sys/fs/cgroup/memory/lexecon-bench", "memory.limit_in_bytes"
     try:
         os.makedirs(path, exist_ok=True)
-        with open(f"{path}/memory.max", "w", encoding="ascii") as file:
+        if not os.path.exists(f"{path}/{knob}"):
+            os.rmdir(path)
+            return None
+        with open(f"{path}/{knob}", "w", encoding="ascii") as file:
             file.write(str(limit))
         return path
     except OSError:

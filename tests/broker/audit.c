@@ -567,7 +567,7 @@ static void read_all(struct audit *a)
 {
     const struct topic_client client = {a->bootstrap, NULL, true};
     topic_read(&client, a->requests, take_request, a);
-    wanted = "every request is as many as were put";
+    wanted = "as many requests as were put";
     if (a->count > 0 && a->total_requests != (size_t)a->count)
         violated(a->requests, -1, -1, -1, "%zu requests, expected %ld", a->total_requests,
                  a->count);

@@ -175,7 +175,8 @@ static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "false"},
-        {"partition.assignment.strategy", "range"},
+        {"partition.assignment.strategy",
+         c->assignor == LEX_ASSIGNOR_ROUNDROBIN ? "roundrobin" : "range"},
         {c->static_member ? "group.instance.id" : NULL, instance},
         {NULL, NULL}};
     return lex_kafka_conf(c, &s->handle, tuning, fixed, ret_conf, err);

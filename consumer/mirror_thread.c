@@ -21,7 +21,8 @@ enum {
     COMMIT_AFTER_US = 200 * 1000, /* a row waits so long at most */
     GAUGES_EVERY_US = 1000 * 1000,
     TOPIC_EVERY_US = 30 * 1000 * 1000, /* new partitions; STUCK ones again */
-    TOPIC_SOON_US = 1000 * 1000,       /* while nothing is known, or an answer is missing */
+    TOPIC_SOON_US = 1000 * 1000,       /* where an answer about one partition is missing */
+    TOPIC_AGAIN_US = 5 * 1000 * 1000,  /* where nobody tells of the topic */
     BACKOFF_FIRST_US = 100 * 1000,
     BACKOFF_MAX_US = 5000 * 1000,
     CHECK_SLICE_US = 20 * 1000,
@@ -471,7 +472,7 @@ static void look_at_topic(struct lex_mirror_thread *t)
     if (status != LEX_OK) {
         LEX_LOG(LEX_LOG_WARNING, LOGGER, "Ledger topic cannot be looked at, trying again",
                 lex_log_str("error", err.text));
-        t->topic_at_us = lex_clock_mono_us() + TOPIC_SOON_US;
+        t->topic_at_us = lex_clock_mono_us() + TOPIC_AGAIN_US;
         return;
     }
     if (count > LEX_MIRROR_PARTITIONS_MAX)

@@ -49,6 +49,15 @@ static const struct {
     {"acks", "an entry that one broker could lose is no ledger entry"},
     {"enable.idempotence", "transactions need it"},
     {"enable.auto.commit", "offsets are committed with the verdicts, or not at all"},
+    {"enable.auto.offset.store", "offsets are committed with the verdicts, or not at all"},
+    {"auto.offset.reset",
+     "where a partition begins is recovered from its ledger; see `start_offset`"},
+    {"enable.partition.eof", "the readers of the ledger depend on it"},
+    {"partition.assignment.strategy", "set the option `assignor`"},
+    {"session.timeout.ms", "set the option `session_timeout_ms`"},
+    {"transaction.timeout.ms", "set the option `transaction_timeout_ms`"},
+    {"group.instance.id", "it is made of node_id and instance; see `static_membership`"},
+    {"group.protocol", "only the classic protocol recovers in time"},
 };
 
 bool lex_config_kafka_secret(const char *key)

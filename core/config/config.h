@@ -21,7 +21,7 @@ enum lex_config_content { LEX_CONTENT_DIGEST, LEX_CONTENT_FULL };
 enum lex_config_mirror_scope { LEX_MIRROR_SCOPE_OWNED, LEX_MIRROR_SCOPE_ALL, LEX_MIRROR_SCOPE_OFF };
 enum lex_config_keys { LEX_KEYS_GENERATE, LEX_KEYS_MOUNTED };
 enum lex_config_static_membership { LEX_STATIC_AUTO, LEX_STATIC_ON, LEX_STATIC_OFF };
-enum lex_config_assignor { LEX_ASSIGNOR_RANGE, LEX_ASSIGNOR_COOPERATIVE_STICKY };
+enum lex_config_assignor { LEX_ASSIGNOR_RANGE, LEX_ASSIGNOR_ROUNDROBIN };
 
 /* What the command line asks for. */
 enum lex_config_action {

@@ -121,12 +121,12 @@ END_TEST
 
 START_TEST(a_flag_takes_its_value_from_the_next_word_a_switch_does_not)
 {
-    char a[] = "--assignor", b[] = "cooperative-sticky", c[] = "--embedded",
+    char a[] = "--assignor", b[] = "roundrobin", c[] = "--embedded",
          d[] = "--auto-verify=no";
     char *flags[] = {a, b, c, d, NULL};
     struct lex_config *config;
     ck_assert_int_eq(load(&config, NULL, flags, NULL), LEX_OK);
-    ck_assert_int_eq(config->assignor, LEX_ASSIGNOR_COOPERATIVE_STICKY);
+    ck_assert_int_eq(config->assignor, LEX_ASSIGNOR_ROUNDROBIN);
     ck_assert(config->embedded && !config->auto_verify);
     lex_config_free(config);
     check_refused(NULL, "--assignor", NULL, "--assignor: a value is missing");

@@ -377,6 +377,13 @@ START_TEST(an_arena_without_room_is_a_limit_and_no_verdict)
     struct lex_arena small;
     struct lex_recovered found;
     struct lex_recover_input in = healthy();
+    const struct lex_span names[] = {LEX_SPAN("a"), LEX_SPAN("b")};
+    struct lex_ledger_entry entry = {
+        .node_id = LEX_SPAN("n"), .source.topic = LEX_SPAN("t"), .data_classes = {names, 2}};
+    struct lex_chain chain = lex_chain_at(LEX_SPAN(ORIGIN), 5, &leaves[4]);
+    struct lex_hash leaf;
+    ck_assert_int_eq(lex_chain_append(&chain, &entry, &arena, &in.entry, &leaf), LEX_OK);
+    (void)halts(&in, "different hashes"); /* with room it is read */
     lex_arena_init(&small, 16, 16);
     ck_assert_int_eq(lex_recover(&in, &small, &found), LEX_LIMIT);
     lex_arena_fini(&small);

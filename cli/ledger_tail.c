@@ -37,8 +37,10 @@ static const struct lex_cli_usage usage = {
     .text =
         "Print the last entries, a line each: partition/seq, when it was recorded, what it is. It\n"
         "shows what is there and checks nothing; `lexecon ledger verify` does.\n\n"
-        "  lexecon ledger tail --mirror mirror.db --follow\n\n"
-        "Exit status: 0 printed; 1 the source is damaged; 2 it cannot be read.",
+        "  lexecon ledger tail --mirror mirror.db --follow\n"
+        "  lexecon ledger tail --topic lexecon.ledger --bootstrap kafka:9092 --follow\n\n"
+        "Exit status: 0 printed; 1 the source is damaged; 2 it cannot be read; 3 Kafka does not "
+        "answer.",
     .flags = flags,
     .flags_count = LEX_COUNT_OF(flags),
 };

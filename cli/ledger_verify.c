@@ -42,7 +42,8 @@ static const struct lex_cli_usage usage = {
         "the hash of the one before, every entry is of its log, under the pinned prefix. The last\n"
         "entry of a chain is named by nothing yet; where the source knows the head, it is held\n"
         "against that.\n\n"
-        "  lexecon ledger verify --mirror mirror.db --pins pins.json\n\n"
+        "  lexecon ledger verify --mirror mirror.db --pins pins.json\n"
+        "  lexecon ledger verify --topic lexecon.ledger --bootstrap kafka:9092 --pins pins.json\n\n"
         "Exit status: 0 every chain holds; 1 one is broken, has a gap, or there was no entry; 2 "
         "the\n"
         "source cannot be read.",

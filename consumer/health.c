@@ -225,6 +225,8 @@ void lex_health_to_metrics(const struct lex_health *health, int64_t now_mono_us)
     lex_metric_set(LEX_METRIC_ASSIGNED_PARTITIONS,
                    (double)atomic_load(&health->assigned_partitions));
     lex_metric_set(LEX_METRIC_HALTED_PARTITIONS, (double)atomic_load(&health->halted_partitions));
+    lex_metric_set(LEX_METRIC_PRODUCER_QUEUE_MESSAGES,
+                   (double)atomic_load(&health->producer_queue));
     lex_metric_set(LEX_METRIC_MIRROR_LAG_ENTRIES, (double)atomic_load(&health->mirror_lag));
     lex_metric_set(LEX_METRIC_ACTIVE_POLICIES, atomic_load(&health->policy_loaded) ? 1 : 0);
     for (size_t i = 0; i < health->workers_count; i++) {

@@ -38,6 +38,7 @@ struct lex_health {
     _Atomic bool topics_usable; /* false while a topic is missing or not good enough */
     _Atomic bool stopping;      /* SIGTERM was taken */
     _Atomic int64_t assigned_partitions, halted_partitions;
+    _Atomic int64_t producer_queue; /* records handed over and not acknowledged, of all workers */
     _Atomic bool mirror_on, mirror_broken;
     _Atomic int64_t mirror_lag; /* entries */
 };

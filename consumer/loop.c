@@ -38,7 +38,7 @@ struct lex_loop {
     bool stop_told, stopped, inited, acknowledged;
     uint64_t policy_generation;
     int64_t gauges_at_us, txn_begin_us;
-    size_t halted_told, assigned_told;
+    size_t halted_told, assigned_told, queued_told;
     struct lex_partition_view views[LEX_WORKER_PARTITIONS_MAX];
     size_t views_count;
 };
@@ -236,6 +236,9 @@ static void tell_health(struct lex_loop *loop)
     size_t assigned = lex_intake_assigned(loop->intake);
     health->halted_partitions += (int64_t)halted - (int64_t)loop->halted_told;
     health->assigned_partitions += (int64_t)assigned - (int64_t)loop->assigned_told;
+    size_t queued = lex_publisher_queued(loop->publisher);
+    health->producer_queue += (int64_t)queued - (int64_t)loop->queued_told;
+    loop->queued_told = queued;
     loop->halted_told = halted;
     loop->assigned_told = assigned;
     loop->health->broker_connected = loop->inited && !lex_intake_handle(loop->intake)->all_down &&
@@ -248,8 +251,6 @@ static void tell_gauges(struct lex_loop *loop, int64_t now_us)
     if (now_us < loop->gauges_at_us)
         return;
     loop->gauges_at_us = now_us + GAUGES_EVERY_US;
-    lex_metric_set(LEX_METRIC_PRODUCER_QUEUE_MESSAGES,
-                   (double)lex_publisher_queued(loop->publisher));
     tell_partitions(loop);
     if (lex_intake_handle(loop->intake)->all_down ||
         lex_publisher_handle(loop->publisher)->all_down) {
@@ -340,7 +341,6 @@ static void poll(struct lex_loop *loop, const struct lex_action *action)
     case LEX_POLLED_FATAL: end_fatally(loop, &err); return;
     case LEX_POLLED_NOTHING: feed(loop, (struct lex_event){.kind = LEX_EVENT_TICK}); return;
     case LEX_POLLED_GONE:
-        lex_metric_add(LEX_METRIC_REQUESTS_LOST, 1);
         feed(loop, (struct lex_event){.kind = LEX_EVENT_GONE, .partitions = gone, .count = count});
         return;
     case LEX_POLLED_RECORDS:

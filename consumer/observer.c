@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/clock.h"
+#include "core/base/json.h"
 
 void lex_observer_init(struct lex_observer *observer, const struct lex_config *config)
 {
@@ -122,6 +123,22 @@ static void log_within_allowance(struct lex_observer *o, const struct lex_settle
 
 /* ---- callbacks ---- */
 
+static void note_sent(struct lex_observer *o, const struct lex_record *record)
+{
+    size_t slot = (uint32_t)record->partition % LEX_OBSERVER_SLOTS;
+    o->last[slot].partition = record->partition;
+    o->last[slot].sent_ms = record->timestamp_ms;
+}
+
+/* Seconds that the partition is behind: the age of what was settled last, while more waits. */
+static double lag_seconds(const struct lex_observer *o, int32_t partition, int64_t lag)
+{
+    size_t slot = (uint32_t)partition % LEX_OBSERVER_SLOTS;
+    if (lag <= 0 || o->last[slot].partition != partition || o->last[slot].sent_ms <= 0)
+        return 0;
+    return (double)(lex_clock_wall_us() / 1000 - o->last[slot].sent_ms) / 1000;
+}
+
 static void settled(void *user, const struct lex_settled *items, size_t count)
 {
     struct lex_observer *o = user;
@@ -134,12 +151,31 @@ static void settled(void *user, const struct lex_settled *items, size_t count)
             count_decision(&items[i]);
         else
             count_rejection(&items[i]);
+        note_sent(o, items[i].record);
         int64_t sent_ms = items[i].record->timestamp_ms;
         if (sent_ms >= 0)
             lex_metric_observe(LEX_METRIC_REQUEST_AGE, (double)(now_us - sent_ms * 1000) / 1e6);
         if (lex_log_enabled(LEX_LOG_INFO))
             log_within_allowance(o, &items[i], now_us / 1000000);
     }
+}
+
+/* Requests that a recovery entry declares deleted, undecided: {"source_gap":{"from":a,"to":b},...}.
+ */
+static void count_lost(const struct lex_ledger_entry *entry)
+{
+    struct lex_arena arena;
+    const struct lex_json *root = NULL;
+    int64_t from, to;
+    lex_arena_init(&arena, 16384, 1 << 20);
+    if (lex_json_parse(&arena, entry->detail, &root, NULL) == LEX_OK) {
+        const struct lex_json *gap = lex_json_get(root, "source_gap");
+        const struct lex_json *first = lex_json_get(gap, "from"), *last = lex_json_get(gap, "to");
+        if (first != NULL && last != NULL && lex_json_int64(first->text, &from) == LEX_OK &&
+            lex_json_int64(last->text, &to) == LEX_OK && to >= from)
+            lex_metric_add(LEX_METRIC_REQUESTS_LOST, (uint64_t)(to - from + 1));
+    }
+    lex_arena_fini(&arena);
 }
 
 static void recorded(void *user, const struct lex_ledger_entry *entry)
@@ -149,6 +185,8 @@ static void recorded(void *user, const struct lex_ledger_entry *entry)
     (void)user;
     lex_metric_add(LEX_METRIC_LEDGER_ENTRIES, 1);
     bool recovery = entry->event_type == LEX_EVENT_TYPE_RECOVERY;
+    if (recovery)
+        count_lost(entry);
     LEX_LOG(recovery ? LEX_LOG_WARNING : LEX_LOG_INFO, "lexecon.ledger", "Ledger event",
             lex_log_str("event", names[entry->event_type]),
             lex_log_i64("partition", entry->source.partition), lex_log_i64("seq", entry->seq));
@@ -176,6 +214,8 @@ void lex_observer_partition(struct lex_observer *observer, int32_t partition, in
     struct lex_span labels[] = {observer->group, observer->topic, lex_span_str(number)};
     if (lag >= 0)
         lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG, labels, 3), (double)lag);
+    lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG_SECONDS, &labels[1], 2),
+                   lag_seconds(observer, partition, lag));
     lex_series_set(lex_metric_series(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1),
                    (double)chain_entries);
 }
@@ -186,5 +226,6 @@ void lex_observer_forget(struct lex_observer *observer, int32_t partition)
     (void)snprintf(number, sizeof number, "%d", partition);
     struct lex_span labels[] = {observer->group, observer->topic, lex_span_str(number)};
     lex_metric_drop(LEX_METRIC_CONSUMER_LAG, labels, 3);
+    lex_metric_drop(LEX_METRIC_CONSUMER_LAG_SECONDS, &labels[1], 2);
     lex_metric_drop(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1);
 }

@@ -61,20 +61,6 @@ static enum lex_status prove(const struct lex_pins *pins, const struct lex_verdi
     return LEX_OK;
 }
 
-LEX_STATUS lex_answer_prove(const struct lex_pins *pins, struct lex_span value,
-                            struct lex_arena *arena, struct lex_verdict *ret_verdict,
-                            struct lex_span *ret_entry_value, struct lex_error *err)
-{
-    int32_t partition;
-    struct lex_verdict verdict;
-    struct lex_span entry_value;
-    LEX_TRY(decode(value, arena, &verdict, &entry_value, err));
-    LEX_TRY(prove(pins, &verdict, entry_value, &partition, err));
-    *ret_verdict = verdict;
-    *ret_entry_value = entry_value;
-    return LEX_OK;
-}
-
 /* ---- the answer ---- */
 
 /* Absent and empty are two things in a request, so they are here too. */

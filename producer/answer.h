@@ -26,15 +26,11 @@ struct lex_question {
 LEX_STATUS lex_question_init(const struct lex_request *request, struct lex_arena *arena,
                              struct lex_question *ret_question, struct lex_error *err);
 
-/* A verdict's proof, whoever asked: hash, path, signature, pinned key, origin, an entry that is a
- * decision and does not contradict itself. Avro or JSON.
- * @owns   *ret_verdict borrows from `value` and the arena
+/* Check a verdict, Avro or JSON: its proof (hash, path, signature, pinned key, origin, an entry
+ * that is a decision and does not contradict itself), that it answers `question`, and that it is
+ * valid at `now_us`.
+ * @owns   *ret_verdict and *ret_entry_value borrow from `value` and the arena
  * @errors LEX_REJECT err says which check failed; LEX_LIMIT the arena is full */
-LEX_STATUS lex_answer_prove(const struct lex_pins *pins, struct lex_span value,
-                            struct lex_arena *arena, struct lex_verdict *ret_verdict,
-                            struct lex_span *ret_entry_value, struct lex_error *err);
-
-/* The same, and that it answers `question` and is valid at `now_us`. */
 LEX_STATUS lex_answer_check(const struct lex_pins *pins, const struct lex_question *question,
                             struct lex_span value, int64_t now_us, struct lex_arena *arena,
                             struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,

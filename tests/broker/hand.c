@@ -55,6 +55,16 @@ static rd_kafka_NewTopic_t *new_topic(const char *name, int partitions)
     return topic;
 }
 
+/* A partition without a leader is nobody's test. */
+static void wait_for_leaders(rd_kafka_t *rk, const char *topic, int partitions)
+{
+    int64_t low, high;
+    for (int i = 0; i < partitions; i++)
+        while (rd_kafka_query_watermark_offsets(rk, topic, i, &low, &high, CALL_MS) !=
+               RD_KAFKA_RESP_ERR_NO_ERROR)
+            (void)usleep(STEP_US);
+}
+
 static void make_topics(char **args)
 {
     rd_kafka_NewTopic_t *topics[LEX_COUNT_OF(KINDS)];
@@ -73,6 +83,11 @@ static void make_topics(char **args)
     for (size_t i = 0; i < count; i++)
         must(rd_kafka_topic_result_error(results[i]), rd_kafka_topic_result_name(results[i]));
     rd_kafka_event_destroy(event);
+    for (size_t i = 0; i < LEX_COUNT_OF(KINDS); i++) {
+        char name[256];
+        (void)snprintf(name, sizeof name, "%s.%s", client.group, KINDS[i]);
+        wait_for_leaders(rk, name, (int)number(args[0]));
+    }
     rd_kafka_NewTopic_destroy_array(topics, LEX_COUNT_OF(KINDS));
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     OFFSETS_TIMEOUT_MS = 2000,
@@ -35,7 +36,7 @@ struct lex_intake {
     char reason[256];
 };
 
-enum { STASH_MAX = 1024 };
+enum { STASH_MAX = 1024, FULL_WAIT_MS = 10 };
 
 /* ---- held messages ---- */
 
@@ -310,16 +311,20 @@ static struct lex_record record_of(const rd_kafka_message_t *message)
     };
 }
 
-/* First the stash, then one blocking poll, which also serves callbacks, then what else is there. */
-static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t max)
+static size_t take_stash(struct lex_intake *s, size_t max)
 {
-    size_t count = 0;
-    while (count < max && count < s->stash_count) {
-        s->taken[count] = s->stash[count];
-        count++;
-    }
+    size_t count = s->stash_count < max ? s->stash_count : max;
+    memcpy(s->taken, s->stash, count * sizeof *s->taken);
     s->stash_count -= count;
     memmove(s->stash, s->stash + count, s->stash_count * sizeof *s->stash);
+    return count;
+}
+
+/* Behind the first `count`: one blocking poll, which also serves callbacks, then what else is
+ * there.
+ */
+static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t count, size_t max)
+{
     if (count == max)
         return count;
     rd_kafka_message_t *first = rd_kafka_consumer_poll(s->rk, count != 0 ? 0 : timeout_ms);
@@ -330,6 +335,16 @@ static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t max)
         return count;
     ssize_t more = rd_kafka_consume_batch_queue(s->queue, 0, s->taken + count, max - count);
     return more > 0 ? count + (size_t)more : count;
+}
+
+/* While no records are wanted, a poll serves callbacks and puts the one record that may come along
+ * behind those in the stash. A full stash is only waited for. */
+static size_t take_none(struct lex_intake *s, int timeout_ms)
+{
+    if (s->stash_count < STASH_MAX)
+        return take_messages(s, timeout_ms, 0, 1);
+    (void)usleep((useconds_t)(timeout_ms < FULL_WAIT_MS ? timeout_ms : FULL_WAIT_MS) * 1000);
+    return 0;
 }
 
 struct taken {
@@ -388,16 +403,9 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
     bool keep = max != 0;
     if (max > LEX_WORKER_BATCH_MAX)
         max = LEX_WORKER_BATCH_MAX;
-    size_t room = keep ? max : STASH_MAX - intake->stash_count;
-    if (!keep && room > 1)
-        room = 1;
     intake->rebalanced = false;
-    size_t before = intake->stash_count;
-    if (!keep)
-        intake->stash_count = 0; /* not to be taken out now */
-    size_t count = room == 0 ? 0 : take_messages(intake, timeout_ms, room);
-    if (!keep && !intake->rebalanced)
-        intake->stash_count = before;
+    size_t count = keep ? take_messages(intake, timeout_ms, take_stash(intake, max), max)
+                        : take_none(intake, timeout_ms);
     if (intake->rebalanced) {
         /* Whatever came along is read again from where RESUME says. */
         for (size_t i = 0; i < count; i++)
@@ -407,7 +415,7 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
     struct taken taken = sort_out(intake, count, keep, gone, err);
     *ret_records = intake->records;
     *ret_count = taken.records != 0 ? taken.records : taken.gone;
-    *ret_drained = count < room;
+    *ret_drained = count < max;
     if (count != 0)
         intake->handle.all_down = false;
     if (taken.fatal)

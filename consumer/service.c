@@ -146,8 +146,6 @@ static enum lex_status start_when_possible(struct service *s, struct lex_error *
     if (!keys || !have_topics(s, now_us))
         return LEX_OK;
     s->last_problem[0] = 0;
-    if (s->mirror == NULL && s->config->mirror_scope != LEX_MIRROR_SCOPE_OFF)
-        LEX_TRY(lex_mirror_thread_start(s->config, &s->health, &s->mirror, err));
     return start_workers(s, err);
 }
 
@@ -210,6 +208,7 @@ static enum lex_status start(struct service *s, struct lex_error *err)
     LEX_TRY(lex_http_start(c, &s->health, &s->http, err));
     LEX_LOG(LEX_LOG_INFO, LOGGER, "Lexecon starts", lex_log_str("version", LEX_VERSION),
             lex_log_str("node_id", c->node_id), lex_log_i64("http_port", lex_http_port(s->http)));
+    LEX_TRY(lex_mirror_thread_start(c, &s->health, &s->mirror, err));
     LEX_TRY(lex_policy_watch_start(c, &s->policies, &s->health, wake_workers, s, &s->watch, err));
     (void)have_keys(s, lex_clock_mono_us());
     tell_what_is_missing(s);
@@ -252,8 +251,7 @@ static void stop(struct service *s)
         lex_loop_stop(s->loops[i]);
     for (size_t i = 0; i < s->loops_count; i++)
         lex_loop_join(s->loops[i]);
-    if (s->mirror != NULL)
-        lex_mirror_thread_stop(s->mirror, (int)s->config->shutdown_timeout_ms / 2);
+    lex_mirror_thread_stop(s->mirror, (int)s->config->shutdown_timeout_ms / 2);
     lex_http_stop(s->http);
     lex_embedded_stop(s->embedded);
     lex_policy_slot_fini(&s->policies);

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "core/codec/codec.h"
 #include "core/crypto/crypto.h"
-#include "core/ledger/chain.h"
+#include "core/ledger/verify.h"
 
 enum {
     INPUT_MAX_BYTES = 256 << 20, /* of one file, or of standard input */
@@ -49,35 +49,14 @@ struct run {
 
 /* ---- one verdict ---- */
 
-static enum lex_status check_entry(const struct lex_pins *pins, const struct lex_verdict *verdict,
-                                   struct lex_span entry_value, struct lex_hash *ret_leaf,
-                                   struct lex_error *err)
-{
-    struct lex_span topic;
-    int32_t partition;
-    const struct lex_ledger_entry *entry = &verdict->entry;
-    LEX_TRY(lex_origin_parse(entry->log, lex_pins_origin_prefix(pins), &topic, &partition, err));
-    lex_leaf_hash(entry_value, ret_leaf);
-    LEX_TRY(lex_attestation_verify(pins, entry->log, ret_leaf, &verdict->attestation, err));
-    if (entry->event_type != LEX_EVENT_TYPE_DECISION)
-        return lex_fail(err, LEX_REJECT, "the entry is no decision, so it is nobody's verdict");
-    if (entry->allowed != (entry->outcome == LEX_OUTCOME_APPROVED))
-        return lex_fail(err, LEX_REJECT,
-                        "the entry says allowed and another outcome than approved");
-    return LEX_OK;
-}
-
 static enum lex_status check_verdict(struct run *run, struct lex_span value,
                                      struct lex_verdict *ret_verdict, struct lex_hash *ret_leaf,
                                      struct lex_error *err)
 {
+    int32_t partition;
     struct lex_span entry_value;
-    bool avro = value.len >= 2 && value.data[0] == 0xc3 && value.data[1] == 0x01;
-    if (avro)
-        LEX_TRY(lex_decode_verdict(value, &run->arena, ret_verdict, &entry_value, err));
-    else
-        LEX_TRY(lex_decode_verdict_json(value, &run->arena, ret_verdict, &entry_value, err));
-    return check_entry(run->pins, ret_verdict, entry_value, ret_leaf, err);
+    LEX_TRY(lex_verdict_read(value, &run->arena, ret_verdict, &entry_value, err));
+    return lex_verdict_prove(run->pins, ret_verdict, entry_value, ret_leaf, &partition, err);
 }
 
 static void print_verified(const char *name, size_t line, const struct lex_verdict *verdict,

@@ -1,7 +1,7 @@
 #include "producer/answer.h"
 
 #include "core/decision/decision.h"
-#include "core/ledger/chain.h"
+#include "core/ledger/verify.h"
 
 /* ---- the question ---- */
 
@@ -30,34 +30,6 @@ LEX_STATUS lex_question_init(const struct lex_request *request, struct lex_arena
     LEX_TRY(check_names(request, err));
     LEX_TRY(lex_request_fingerprint(request, arena, question.fingerprint, err));
     *ret_question = question;
-    return LEX_OK;
-}
-
-/* ---- the proof ---- */
-
-static enum lex_status decode(struct lex_span value, struct lex_arena *arena,
-                              struct lex_verdict *verdict, struct lex_span *entry_value,
-                              struct lex_error *err)
-{
-    bool avro = value.len >= 2 && value.data[0] == 0xc3 && value.data[1] == 0x01;
-    return avro ? lex_decode_verdict(value, arena, verdict, entry_value, err)
-                : lex_decode_verdict_json(value, arena, verdict, entry_value, err);
-}
-
-static enum lex_status prove(const struct lex_pins *pins, const struct lex_verdict *verdict,
-                             struct lex_span entry_value, int32_t *ret_partition,
-                             struct lex_error *err)
-{
-    struct lex_hash leaf;
-    struct lex_span topic;
-    const struct lex_ledger_entry *entry = &verdict->entry;
-    LEX_TRY(lex_origin_parse(entry->log, lex_pins_origin_prefix(pins), &topic, ret_partition, err));
-    lex_leaf_hash(entry_value, &leaf);
-    LEX_TRY(lex_attestation_verify(pins, entry->log, &leaf, &verdict->attestation, err));
-    if (entry->event_type != LEX_EVENT_TYPE_DECISION)
-        return lex_fail(err, LEX_REJECT, "the entry is no decision, so it is nobody's verdict");
-    if (entry->allowed != (entry->outcome == LEX_OUTCOME_APPROVED))
-        return lex_fail(err, LEX_REJECT, "the entry's `allowed` contradicts its outcome");
     return LEX_OK;
 }
 
@@ -119,10 +91,11 @@ LEX_STATUS lex_answer_check(const struct lex_pins *pins, const struct lex_questi
                             struct lex_error *err)
 {
     int32_t partition;
+    struct lex_hash leaf;
     struct lex_verdict verdict;
     struct lex_span entry_value;
-    LEX_TRY(decode(value, arena, &verdict, &entry_value, err));
-    LEX_TRY(prove(pins, &verdict, entry_value, &partition, err));
+    LEX_TRY(lex_verdict_read(value, arena, &verdict, &entry_value, err));
+    LEX_TRY(lex_verdict_prove(pins, &verdict, entry_value, &leaf, &partition, err));
     LEX_TRY(check_content(question, &verdict.entry, err));
     LEX_TRY(check_place(question, &verdict.entry.source, partition, err));
     LEX_TRY(check_validity(&verdict.entry, now_us, err));
@@ -136,7 +109,7 @@ LEX_STATUS lex_answer_peek(struct lex_span value, struct lex_arena *arena,
 {
     struct lex_verdict verdict;
     struct lex_span entry_value;
-    LEX_TRY(decode(value, arena, &verdict, &entry_value, err));
+    LEX_TRY(lex_verdict_read(value, arena, &verdict, &entry_value, err));
     *ret_request_id = verdict.entry.request_id;
     return LEX_OK;
 }

@@ -158,6 +158,37 @@ LEX_STATUS lex_chain_verify(struct lex_chain_verifier *verifier, struct lex_span
     return lex_chain_verify_entry(verifier, &entry, value, arena, ret_step, ret_break, err);
 }
 
+/* ---- verdicts ---- */
+
+LEX_STATUS lex_verdict_read(struct lex_span value, struct lex_arena *arena,
+                            struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
+                            struct lex_error *err)
+{
+    bool avro = value.len >= 2 && value.data[0] == 0xc3 && value.data[1] == 0x01;
+    return avro ? lex_decode_verdict(value, arena, ret_verdict, ret_entry_value, err)
+                : lex_decode_verdict_json(value, arena, ret_verdict, ret_entry_value, err);
+}
+
+LEX_STATUS lex_verdict_prove(const struct lex_pins *pins, const struct lex_verdict *verdict,
+                             struct lex_span entry_value, struct lex_hash *ret_leaf,
+                             int32_t *ret_partition, struct lex_error *err)
+{
+    int32_t partition;
+    struct lex_hash leaf;
+    struct lex_span topic;
+    const struct lex_ledger_entry *entry = &verdict->entry;
+    LEX_TRY(lex_origin_parse(entry->log, lex_pins_origin_prefix(pins), &topic, &partition, err));
+    lex_leaf_hash(entry_value, &leaf);
+    LEX_TRY(lex_attestation_verify(pins, entry->log, &leaf, &verdict->attestation, err));
+    if (entry->event_type != LEX_EVENT_TYPE_DECISION)
+        return lex_fail(err, LEX_REJECT, "the entry is no decision, so it is nobody's verdict");
+    if (entry->allowed != (entry->outcome == LEX_OUTCOME_APPROVED))
+        return lex_fail(err, LEX_REJECT, "the entry's `allowed` contradicts its outcome");
+    *ret_leaf = leaf;
+    *ret_partition = partition;
+    return LEX_OK;
+}
+
 /* ---- exported files ---- */
 
 enum { LENGTH_BYTES = 4 };

@@ -76,6 +76,21 @@ LEX_STATUS lex_chain_verify_entry(struct lex_chain_verifier *verifier,
                                   struct lex_arena *arena, struct lex_chain_step *ret_step,
                                   struct lex_chain_break *ret_break, struct lex_error *err);
 
+/* ---- verdicts ---- */
+
+/* Read a verdict in either form: Avro single-object, else JSON. Nothing is proven by it.
+ * @errors LEX_REJECT neither, or a readable member that disagrees with the entry; LEX_LIMIT arena
+ */
+LEX_STATUS lex_verdict_read(struct lex_span value, struct lex_arena *arena,
+                            struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
+                            struct lex_error *err);
+/* What pinned keys prove of it: its log is under the pinned prefix, the entry's leaf leads to a
+ * batch that a pinned key signed, and the entry is a decision that does not contradict itself.
+ * @errors LEX_REJECT err says which of these fails */
+LEX_STATUS lex_verdict_prove(const struct lex_pins *pins, const struct lex_verdict *verdict,
+                             struct lex_span entry_value, struct lex_hash *ret_leaf,
+                             int32_t *ret_partition, struct lex_error *err);
+
 /* ---- exported files: a 4-byte big-endian length and the record's value, repeated ---- */
 
 struct lex_export_reader {

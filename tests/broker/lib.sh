@@ -42,7 +42,7 @@ end_broker() {
 }
 
 restart_broker() {
-	"$root/tests/kafka/down" "$LEX_TEST_DIR/kafka" "${1:--TERM}"
+	"$root/tests/kafka/down" "$LEX_TEST_DIR/kafka"
 	sleep 1
 	"$root/tests/kafka/up" "$LEX_TEST_DIR/kafka" "$LEX_TEST_PORT" >/dev/null
 }

@@ -1,7 +1,8 @@
 /* CLI: what every subcommand of `lexecon` shares: its row in the table, its flags, its exit status.
  *
  * A subcommand is one file `cli/<path with _>.c` with one public function and one row in
- * cli/commands.def. Flags are tables, so `--help`, the parser and the reference page cannot differ. */
+ * cli/commands.def. Flags are tables, so `--help`, the parser and the reference page cannot differ.
+ */
 #ifndef LEX_CLI_CLI_H
 #define LEX_CLI_CLI_H
 
@@ -37,14 +38,15 @@ struct lex_cli_flag {
 struct lex_cli_usage {
     const char *path;     /* "ledger verify" */
     const char *operands; /* "FILE...", or "" */
-    const char *text;     /* what it does, with an example, exit statuses that mean something here */
+    const char *text; /* what it does, with an example, exit statuses that mean something here */
     const struct lex_cli_flag *flags;
     size_t flags_count;
     size_t operands_min, operands_max;
 };
 
 /* Parse argv (argv[0] is the subcommand's last word). `--help` prints the page and says so.
- * @return 0 go on; 1 help was printed, exit 0; 2 usage error, printed to stderr with the nearest flag
+ * @return 0 go on; 1 help was printed, exit 0; 2 usage error, printed to stderr with the nearest
+ * flag
  * @post operands point into argv */
 int lex_cli_parse(const struct lex_cli_usage *usage, int argc, char **argv,
                   struct lex_cli_list *ret_operands);

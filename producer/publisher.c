@@ -83,6 +83,8 @@ static enum lex_status new_client(struct lex_publisher *p, struct lex_error *err
     const struct lex_kafka_setting tuning[] = {
         {"linger.ms", "1"},
         {"retry.backoff.ms", "1"}, /* at 100, each transaction after the first waits 100 ms */
+        {"reconnect.backoff.max.ms", "1000"}, /* at 10 s, a restart of the broker costs the messages
+                                                 their transaction.timeout.ms */
         {"queue.buffering.max.kbytes", queue_kb},
         {"queue.buffering.max.messages", "200000"},
         {"batch.size", "1000000"},

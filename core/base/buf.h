@@ -15,7 +15,10 @@ struct lex_buf {
 void lex_buf_init(struct lex_buf *buf, size_t max);
 void lex_buf_fini(struct lex_buf *buf);
 void lex_buf_clear(struct lex_buf *buf);
-static inline bool lex_buf_ok(const struct lex_buf *buf) { return !buf->failed; }
+static inline bool lex_buf_ok(const struct lex_buf *buf)
+{
+    return !buf->failed;
+}
 static inline struct lex_span lex_buf_span(const struct lex_buf *buf)
 {
     return lex_span_of(buf->data != NULL ? (const void *)buf->data : "", buf->len);
@@ -29,9 +32,9 @@ void lex_buf_puts(struct lex_buf *buf, const char *text);
 void lex_buf_putc(struct lex_buf *buf, char c);
 void lex_buf_printf(struct lex_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* A JSON string literal with its quotes; escapes quotes, backslash, C0 and DEL..C1, U+2028/2029, and
- * invalid UTF-8 (each bad byte as U+FFFD), so that a hostile value can neither break a line nor a
- * terminal. For logs and answers; canonical JSON has its own rules (jcs.h). */
+/* A JSON string literal with its quotes; escapes quotes, backslash, C0 and DEL..C1, U+2028/2029,
+ * and invalid UTF-8 (each bad byte as U+FFFD), so that a hostile value can neither break a line nor
+ * a terminal. For logs and answers; canonical JSON has its own rules (jcs.h). */
 void lex_buf_put_json(struct lex_buf *buf, struct lex_span span);
 void lex_buf_put_hex(struct lex_buf *buf, const uint8_t *data, size_t len);
 

@@ -2,9 +2,9 @@
  *
  * Two layers. The scanner reads one token at a time and allocates nothing unless a string has
  * escapes; the request codec drives it straight into a struct. The tree is for documents that are
- * read once (policies, configuration, key files, schemas): every node keeps its byte offset, because
- * an error about a *meaning* must name line and column too, which is why no general JSON library
- * serves here.
+ * read once (policies, configuration, key files, schemas): every node keeps its byte offset,
+ * because an error about a *meaning* must name line and column too, which is why no general JSON
+ * library serves here.
  *
  * Strict means: UTF-8 only, no lone surrogates, no duplicate members in one object, no control
  * characters in strings, no leading zeros, plus signs, comments, trailing commas or bytes. */
@@ -44,7 +44,8 @@ LEX_STATUS lex_json_scan_number(struct lex_json_scanner *scan, struct lex_span *
 /* true, false or null as a word. */
 LEX_STATUS lex_json_scan_word(struct lex_json_scanner *scan, const char *word);
 
-/* Integer literal (no fraction, no exponent) -> int64. @errors LEX_REJECT not one, or out of range */
+/* Integer literal (no fraction, no exponent) -> int64. @errors LEX_REJECT not one, or out of range
+ */
 LEX_STATUS lex_json_int64(struct lex_span literal, int64_t *ret);
 /* Any number literal -> double; correctly rounded. @errors LEX_REJECT not finite */
 LEX_STATUS lex_json_double(struct lex_span literal, double *ret);
@@ -64,14 +65,14 @@ enum { LEX_JSON_DEPTH_MAX = 64 };
 
 struct lex_json {
     enum lex_json_type type;
-    bool boolean;               /* of a BOOL */
-    bool integer;               /* a NUMBER without fraction and exponent */
-    uint32_t count;             /* elements or members */
-    struct lex_span text;       /* a STRING's decoded bytes; a NUMBER's literal; ARRAY and OBJECT:
-                                   their source text, brackets included */
-    struct lex_span key;        /* a member's name; absent for others */
-    size_t at;                  /* byte offset of the value */
-    size_t key_at;              /* byte offset of the member's name */
+    bool boolean;         /* of a BOOL */
+    bool integer;         /* a NUMBER without fraction and exponent */
+    uint32_t count;       /* elements or members */
+    struct lex_span text; /* a STRING's decoded bytes; a NUMBER's literal; ARRAY and OBJECT:
+                             their source text, brackets included */
+    struct lex_span key;  /* a member's name; absent for others */
+    size_t at;            /* byte offset of the value */
+    size_t key_at;        /* byte offset of the member's name */
     const struct lex_json *child, *next; /* first element or member; the next sibling */
 };
 

@@ -1,15 +1,21 @@
 /* Log: one line per event on stdout, JSON or text. Thread-safe; a line is written with one write().
  *
- * What a request says can never break a line or a terminal: every value is escaped. Keys, tokens and
- * payloads are never logged. Each call site is limited (LEX_LOG_PER_SECOND lines a second, the next
- * line counts what was dropped), so that a broken input cannot fill a disk. */
+ * What a request says can never break a line or a terminal: every value is escaped. Keys, tokens
+ * and payloads are never logged. Each call site is limited (LEX_LOG_PER_SECOND lines a second, the
+ * next line counts what was dropped), so that a broken input cannot fill a disk. */
 #ifndef LEX_BASE_LOG_H
 #define LEX_BASE_LOG_H
 
 #include "core/base/span.h"
 #include "core/base/status.h"
 
-enum lex_log_level { LEX_LOG_DEBUG, LEX_LOG_INFO, LEX_LOG_WARNING, LEX_LOG_ERROR, LEX_LOG_CRITICAL };
+enum lex_log_level {
+    LEX_LOG_DEBUG,
+    LEX_LOG_INFO,
+    LEX_LOG_WARNING,
+    LEX_LOG_ERROR,
+    LEX_LOG_CRITICAL
+};
 enum lex_log_format { LEX_LOG_TEXT, LEX_LOG_JSON };
 enum { LEX_LOG_PER_SECOND = 20 };
 
@@ -55,12 +61,12 @@ void lex_log_write(struct lex_log_site *site, enum lex_log_level level, const ch
                    const char *message, const struct lex_log_field *fields);
 
 /* LEX_LOG(LEX_LOG_INFO, "lexecon.worker", "Partition recovered", lex_log_i64("partition", 3)); */
-#define LEX_LOG(level, logger, message, ...)                                                       \
-    do {                                                                                           \
-        static struct lex_log_site lex_site_;                                                      \
-        if (lex_log_enabled(level))                                                                \
-            lex_log_write(&lex_site_, level, logger, message,                                      \
-                          (const struct lex_log_field[]){__VA_ARGS__ __VA_OPT__(, ) {0}});         \
+#define LEX_LOG(level, logger, message, ...)                                              \
+    do {                                                                                  \
+        static struct lex_log_site lex_site_;                                             \
+        if (lex_log_enabled(level))                                                       \
+            lex_log_write(&lex_site_, level, logger, message,                             \
+                          (const struct lex_log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
     } while (0)
 
 #endif

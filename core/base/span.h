@@ -16,9 +16,9 @@ struct lex_span {
 
 /* Of a string literal, at compile time or run time. */
 #define LEX_SPAN(literal) ((struct lex_span){(const uint8_t *)("" literal), sizeof(literal) - 1})
-#define LEX_SPAN_INIT(literal)                                                                     \
-    {                                                                                              \
-        (const uint8_t *)("" literal), sizeof(literal) - 1                                         \
+#define LEX_SPAN_INIT(literal)                             \
+    {                                                      \
+        (const uint8_t *)("" literal), sizeof(literal) - 1 \
     }
 /* For printf("%.*s"): expands to two arguments. */
 #define LEX_SPAN_FMT(span) (int)(span).len, (const char *)(span).data

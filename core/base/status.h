@@ -25,11 +25,11 @@ enum lex_status {
 const char *lex_status_name(enum lex_status status);
 
 /* Return early with a failure's class. */
-#define LEX_TRY(expr)                                                                              \
-    do {                                                                                           \
-        enum lex_status lex_try_ = (expr);                                                         \
-        if (lex_try_ != LEX_OK)                                                                    \
-            return lex_try_;                                                                       \
+#define LEX_TRY(expr)                      \
+    do {                                   \
+        enum lex_status lex_try_ = (expr); \
+        if (lex_try_ != LEX_OK)            \
+            return lex_try_;               \
     } while (0)
 
 enum { LEX_ERROR_TEXT_MAX = 1024 };
@@ -46,8 +46,7 @@ enum lex_status lex_fail(struct lex_error *err, enum lex_status status, const ch
 
 /* Our own bugs only; stays on in release. Input never trips one. */
 void lex_assert_failed(const char *file, int line, const char *expr) __attribute__((noreturn));
-#define LEX_ASSERT(expr)                                                                           \
-    ((expr) ? (void)0 : lex_assert_failed(__FILE__, __LINE__, #expr))
+#define LEX_ASSERT(expr) ((expr) ? (void)0 : lex_assert_failed(__FILE__, __LINE__, #expr))
 
 #define LEX_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define LEX_CLEANUP(fn) __attribute__((cleanup(fn)))

@@ -24,7 +24,8 @@ size_t lex_utf8_next(struct lex_span span, uint32_t *ret_code)
         return 2;
     }
     if ((s[0] & 0xf0) == 0xe0 && span.len >= 3 && continuation(s[1]) && continuation(s[2])) {
-        uint32_t code = (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+        uint32_t code =
+            (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
         if (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))
             return 0;
         *ret_code = code;
@@ -134,7 +135,8 @@ static int digit_of(uint8_t c, bool url)
     return c == (url ? '_' : '/') ? 63 : -1;
 }
 
-/* `text` without padding; a group of four digits gives three bytes, a last group of 2 or 3 one or two. */
+/* `text` without padding; a group of four digits gives three bytes, a last group of 2 or 3 one or
+ * two. */
 static enum lex_status decode(struct lex_span text, bool url, uint8_t *out, size_t cap,
                               size_t *ret_len)
 {
@@ -327,8 +329,8 @@ size_t lex_edit_distance(struct lex_span a, struct lex_span b, size_t max)
         for (size_t j = 1; j <= b.len; j++) {
             bool same = a.data[i - 1] == b.data[j - 1];
             row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + !same);
-            bool swapped = i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
-                           a.data[i - 2] == b.data[j - 1];
+            bool swapped =
+                i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1];
             if (swapped && second[j - 2] + 1 < row[j])
                 row[j] = second[j - 2] + 1;
         }

@@ -22,8 +22,8 @@ LEX_STATUS lex_base64url_decode(struct lex_span text, uint8_t *out, size_t cap, 
 /* Exactly 2 * len lower or upper case digits. @errors LEX_REJECT */
 LEX_STATUS lex_hex_decode(struct lex_span text, uint8_t *out, size_t len);
 
-/* RFC 3339 with zone ("Z" or an offset), to microseconds since 1970 UTC; finer digits are cut, a leap
- * second (60) is refused. @errors LEX_REJECT */
+/* RFC 3339 with zone ("Z" or an offset), to microseconds since 1970 UTC; finer digits are cut, a
+ * leap second (60) is refused. @errors LEX_REJECT */
 LEX_STATUS lex_rfc3339_parse(struct lex_span text, int64_t *ret_us);
 enum { LEX_RFC3339_MAX = 32 };
 /* "2026-01-01T12:00:00.000000Z" (micros) or with three digits (millis); NUL-terminated. */

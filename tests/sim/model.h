@@ -61,7 +61,7 @@ struct sim_partition {
     size_t metadata_len;
     bool tampered;     /* the commit is not a worker's */
     int64_t healed_us; /* when it ceased to be doubtful: what was read before may still halt */
-    bool doubtful; /* an operator's hand made head and ledger differ: a halt is right */
+    bool doubtful;     /* an operator's hand made head and ledger differ: a halt is right */
 };
 
 /* ---- transactions ---- */

@@ -74,7 +74,8 @@ END_TEST
 START_TEST(utf8_refuses_overlong_surrogates_and_cut_sequences)
 {
     ck_assert(lex_utf8_valid(LEX_SPAN("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80")));
-    const char *bad[] = {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"};
+    const char *bad[] = {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                         "\xe2\x82", "\x80",         "\xff"};
     for (size_t i = 0; i < LEX_COUNT_OF(bad); i++)
         ck_assert_msg(!lex_utf8_valid(lex_span_str(bad[i])), "case %zu", i);
 }
@@ -83,7 +84,11 @@ END_TEST
 START_TEST(base64_round_trips_and_refuses_what_is_not_canonical)
 {
     static const char *const vectors[][2] = {/* RFC 4648 section 10 */
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}};
+                                             {"", ""},
+                                             {"f", "Zg=="},
+                                             {"fo", "Zm8="},
+                                             {"foo", "Zm9v"},
+                                             {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < LEX_COUNT_OF(vectors); i++) {
         struct lex_buf buf;
         uint8_t out[16];
@@ -114,8 +119,9 @@ START_TEST(rfc3339_reads_zones_and_writes_them_back_in_utc)
     ck_assert_str_eq(text, "2026-01-01T12:00:00.250000Z");
     ck_assert_int_eq(lex_rfc3339_parse(LEX_SPAN("1970-01-01T00:00:00Z"), &us), LEX_OK);
     ck_assert_int_eq(us, 0);
-    const char *bad[] = {"2026-01-01T12:00:00",       "2026-02-29T12:00:00Z", "2026-01-01 12:00",
-                         "2026-01-01T24:00:00Z",      "2026-01-01T12:00:60Z", "2026-01-01T12:00:00.Z",
+    const char *bad[] = {"2026-01-01T12:00:00",       "2026-02-29T12:00:00Z",
+                         "2026-01-01 12:00",          "2026-01-01T24:00:00Z",
+                         "2026-01-01T12:00:60Z",      "2026-01-01T12:00:00.Z",
                          "2026-01-01T12:00:00+24:00", ""};
     for (size_t i = 0; i < LEX_COUNT_OF(bad); i++)
         ck_assert_msg(lex_rfc3339_parse(lex_span_str(bad[i]), &us) == LEX_REJECT, "%s", bad[i]);
@@ -142,8 +148,9 @@ START_TEST(json_tree_keeps_types_places_and_unescaped_strings)
 {
     const struct lex_json *root;
     struct lex_error err;
-    ck_assert_int_eq(parse("{\"a\": [1, -2.5e3, \"\\u00fc\\ud83d\\ude00\\n\"],\n \"b\": null}", &root, &err),
-                     LEX_OK);
+    ck_assert_int_eq(
+        parse("{\"a\": [1, -2.5e3, \"\\u00fc\\ud83d\\ude00\\n\"],\n \"b\": null}", &root, &err),
+        LEX_OK);
     const struct lex_json *a = lex_json_get(root, "a");
     ck_assert_uint_eq(a->count, 3);
     ck_assert(a->child->integer && !a->child->next->integer);
@@ -158,16 +165,36 @@ END_TEST
 
 START_TEST(json_refuses_what_is_not_strict)
 {
-    const char *bad[] = {"",       "{",        "[1,]",         "{\"a\":1,}",          "01",
-                         "1.",     "1e",       "+1",           "\"\\x\"",             "\"\t\"",
-                         "\"a",    "nul",      "[1] 2",        "{\"a\":1,\"a\":2}",   "{\"a\" 1}",
-                         "'a'",    "\"\xff\"", "\"\\ud800\"",  "\"\\udc00\"",         "// x\n1",
-                         "\"\\u12", "-",       "\"\\ud800\\u0041\"", "{\"a\":1,\"\\u0061\":2}"};
+    const char *bad[] = {"",
+                         "{",
+                         "[1,]",
+                         "{\"a\":1,}",
+                         "01",
+                         "1.",
+                         "1e",
+                         "+1",
+                         "\"\\x\"",
+                         "\"\t\"",
+                         "\"a",
+                         "nul",
+                         "[1] 2",
+                         "{\"a\":1,\"a\":2}",
+                         "{\"a\" 1}",
+                         "'a'",
+                         "\"\xff\"",
+                         "\"\\ud800\"",
+                         "\"\\udc00\"",
+                         "// x\n1",
+                         "\"\\u12",
+                         "-",
+                         "\"\\ud800\\u0041\"",
+                         "{\"a\":1,\"\\u0061\":2}"};
     for (size_t i = 0; i < LEX_COUNT_OF(bad); i++) {
         const struct lex_json *root;
         struct lex_error err;
         ck_assert_msg(parse(bad[i], &root, &err) == LEX_REJECT, "taken: %s", bad[i]);
-        ck_assert_msg(strstr(err.text, "line 1 column ") != NULL || strstr(err.text, "line 2") != NULL,
+        ck_assert_msg(strstr(err.text, "line 1 column ") != NULL ||
+                          strstr(err.text, "line 2") != NULL,
                       "%s", err.text);
     }
 }

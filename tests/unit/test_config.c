@@ -121,8 +121,7 @@ END_TEST
 
 START_TEST(a_flag_takes_its_value_from_the_next_word_a_switch_does_not)
 {
-    char a[] = "--assignor", b[] = "roundrobin", c[] = "--embedded",
-         d[] = "--auto-verify=no";
+    char a[] = "--assignor", b[] = "roundrobin", c[] = "--embedded", d[] = "--auto-verify=no";
     char *flags[] = {a, b, c, d, NULL};
     struct lex_config *config;
     ck_assert_int_eq(load(&config, NULL, flags, NULL), LEX_OK);

@@ -610,11 +610,14 @@ END_TEST
 
 START_TEST(a_long_reason_is_cut_on_a_whole_character)
 {
-    char text[4096] = "{'relations':[{'type':'permits','subject':'a','action':'b','reason':'x";
+    struct lex_buf text;
+    lex_buf_init(&text, 4096);
+    lex_buf_puts(&text, "{'relations':[{'type':'permits','subject':'a','action':'b','reason':'x");
     for (int i = 0; i < 600; i++)
-        strcat(text, "\xc3\xbc");
-    strcat(text, "'}]}");
-    struct lex_policy *p = load(text);
+        lex_buf_puts(&text, "\xc3\xbc");
+    lex_buf_puts(&text, "'}]}");
+    struct lex_policy *p = load(lex_buf_str(&text));
+    lex_buf_fini(&text);
     struct lex_decision d = decide(p, &(struct ask){.actor = "a", .action = "b"});
     ck_assert_uint_eq(d.reason.len, LEX_REASON_MAX_BYTES);
     ck_assert_uint_eq(d.reason.data[d.reason.len - 1], 0xbc);

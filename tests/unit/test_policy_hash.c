@@ -104,13 +104,16 @@ END_TEST
 START_TEST(the_example_policy_has_its_known_hashes)
 {
     struct lex_policy *policy = load_compat("example");
-    char text[65];
-    for (size_t i = 0; i < 32; i++)
-        (void)sprintf(text + 2 * i, "%02x", lex_policy_info(policy)->hash[i]);
-    ck_assert_str_eq(text, "ec2c680136f501d953c218f3e0c959d39201b02a16849646636a4352ec2e12d6");
-    for (size_t i = 0; i < 32; i++)
-        (void)sprintf(text + 2 * i, "%02x", lex_policy_info(policy)->legacy_hash[i]);
-    ck_assert_str_eq(text, "5a0fdb65360b80a71fcbe8de74eb588ca0e86a0c32ea76a06ed5d80e2fafe072");
+    struct lex_buf text;
+    lex_buf_init(&text, 65);
+    lex_buf_put_hex(&text, lex_policy_info(policy)->hash, 32);
+    ck_assert_str_eq(lex_buf_str(&text),
+                     "ec2c680136f501d953c218f3e0c959d39201b02a16849646636a4352ec2e12d6");
+    lex_buf_clear(&text);
+    lex_buf_put_hex(&text, lex_policy_info(policy)->legacy_hash, 32);
+    ck_assert_str_eq(lex_buf_str(&text),
+                     "5a0fdb65360b80a71fcbe8de74eb588ca0e86a0c32ea76a06ed5d80e2fafe072");
+    lex_buf_fini(&text);
     lex_policy_unref(policy);
 }
 END_TEST

@@ -86,7 +86,7 @@ static int64_t count(struct fixture *f)
 static struct lex_store_position position_at(const struct fixture *f, int64_t seq)
 {
     struct lex_store_position position = {.next_kafka_offset = seq * OFFSET_STEP, .next_seq = seq};
-    strcpy(position.origin, f->origin);
+    (void)snprintf(position.origin, sizeof position.origin, "%s", f->origin);
     if (seq > 0)
         position.prev = f->leaves[seq - 1];
     return position;

@@ -1,5 +1,6 @@
 /* Decisions: what policy.md says of each request, and that what is not evaluated is never an allow.
  */
+#include "core/base/buf.h"
 #include "core/policy/model.h"
 #include "tests/unit/policy_fixture.h"
 

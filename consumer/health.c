@@ -69,8 +69,14 @@ static struct finding check_broker(const struct lex_health *health, int64_t now)
                           "no broker is named: set LEXECON_KAFKA_BOOTSTRAP_SERVERS, or run with "
                           "--embedded");
     size_t connected = 0;
-    for (size_t i = 0; i < health->workers_count; i++)
+    bool refused = false;
+    for (size_t i = 0; i < health->workers_count; i++) {
         connected += atomic_load(&health->workers[i].broker_connected);
+        refused = refused || atomic_load(&health->workers[i].refused);
+    }
+    if (refused)
+        return find_words(false, "",
+                          "connected, but what this node asks is refused; the log says what");
     return find_words(connected == health->workers_count && connected > 0, "connected",
                       "no connection to a broker now; the log says why");
 }

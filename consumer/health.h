@@ -18,7 +18,8 @@ enum { LEX_HEALTH_WORKERS_MAX = 64 };
 
 /* Written by one worker. */
 struct lex_health_worker {
-    _Atomic bool broker_connected;     /* now, not once */
+    _Atomic bool broker_connected; /* now, not once */
+    _Atomic bool refused; /* connected, and yet it gets nothing done: a right is missing, say */
     _Atomic int64_t last_poll_mono_us; /* 0 while the worker does not poll on purpose */
     _Atomic bool fatal;                /* a fatal client error: the process is to end */
 };

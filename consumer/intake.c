@@ -20,7 +20,7 @@ struct lex_intake {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t *topic; /* the requests, for records that librdkafka hands over by topic */
-    bool subscribed, rebalanced;
+    bool subscribed, rebalanced, refused;
     int32_t active[LEX_WORKER_PARTITIONS_MAX]; /* consumed now: what RESUME said */
     size_t active_count, assigned_count;
 
@@ -120,6 +120,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
         s->assigned_count += (size_t)list->cnt;
+        s->refused = false;
         rebalance_failed(s, rd_kafka_assign(rk, none));
         rd_kafka_topic_partition_list_destroy(none);
         tell(s, LEX_EVENT_ASSIGNED, list);
@@ -368,6 +369,8 @@ static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct
                is_active(s, message->partition) && ret->gone < LEX_WORKER_PARTITIONS_MAX) {
         gone[ret->gone++] = message->partition;
     } else {
+        s->refused = s->refused || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+                     code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         LEX_LOG(LEX_LOG_WARNING, s->handle.logger, "Consumer error",
                 lex_log_str("error", rd_kafka_message_errstr(message)),
                 lex_log_str("todo", lex_kafka_advice(code)));
@@ -413,6 +416,7 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
         return LEX_POLLED_REBALANCED;
     }
     struct taken taken = sort_out(intake, count, keep, gone, err);
+    intake->refused = intake->refused && taken.records == 0;
     *ret_records = intake->records;
     *ret_count = taken.records != 0 ? taken.records : taken.gone;
     *ret_drained = count < max;
@@ -543,4 +547,9 @@ int64_t lex_intake_high(struct lex_intake *intake, int32_t partition)
 size_t lex_intake_assigned(const struct lex_intake *intake)
 {
     return intake->assigned_count;
+}
+
+bool lex_intake_refused(const struct lex_intake *intake)
+{
+    return intake->refused;
 }

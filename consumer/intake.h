@@ -68,5 +68,8 @@ bool lex_intake_ping(struct lex_intake *intake, int timeout_ms);
 /* End of a request partition as last seen by the fetcher, -1 where unknown. */
 int64_t lex_intake_high(struct lex_intake *intake, int32_t partition);
 size_t lex_intake_assigned(const struct lex_intake *intake);
+/* The broker said that this user may not join the group or read the topic, and nothing came since.
+ */
+bool lex_intake_refused(const struct lex_intake *intake);
 
 #endif

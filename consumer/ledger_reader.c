@@ -189,6 +189,13 @@ LEX_STATUS lex_ledger_reader_range(struct lex_ledger_reader *reader, int32_t par
     return LEX_OK;
 }
 
+void lex_ledger_reader_serve(struct lex_ledger_reader *reader)
+{
+    rd_kafka_message_t *message;
+    while ((message = rd_kafka_consumer_poll(reader->rk, 0)) != NULL)
+        rd_kafka_message_destroy(message);
+}
+
 int64_t lex_ledger_reader_lag(struct lex_ledger_reader *reader, int32_t partition, int64_t next)
 {
     int64_t low, high;

@@ -56,6 +56,10 @@ LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_
  * end of what is committed. @errors LEX_RETRY no answer; LEX_REJECT no right, no such partition */
 LEX_STATUS lex_ledger_reader_range(struct lex_ledger_reader *reader, int32_t partition,
                                    int64_t *ret_low, int64_t *ret_high, struct lex_error *err);
+/* Take what the client has to say while nothing is read. It says that a broker is away once a
+ * second, and keeps all of it until somebody listens.
+ * @pre nothing is being read: a record would be lost */
+void lex_ledger_reader_serve(struct lex_ledger_reader *reader);
 /* Committed records between what was read of a partition and its end, about; -1 where unknown. */
 int64_t lex_ledger_reader_lag(struct lex_ledger_reader *reader, int32_t partition, int64_t next);
 

@@ -15,6 +15,7 @@ enum {
     TAIL_WAIT_MS = 5,
     TAIL_PREFETCH_KB = 1024,
     GAUGES_EVERY_US = 1000 * 1000,
+    ABORTS_IN_A_ROW = 3, /* one or two are a rebalance's; more, and nothing gets done */
     ARENA_MIN_BYTES = 32 << 20,
     OUTPUT_MAX_BYTES = 1900000, /* under the producer's message.max.bytes, headers included */
 };
@@ -37,6 +38,7 @@ struct lex_loop {
     size_t next;
     bool stop_told, stopped, inited, acknowledged;
     uint64_t policy_generation;
+    int aborts;
     int64_t gauges_at_us, txn_begin_us;
     size_t halted_told, assigned_told, queued_told;
     struct lex_partition_view views[LEX_WORKER_PARTITIONS_MAX];
@@ -162,6 +164,11 @@ static void count_transaction(struct lex_loop *loop, enum lex_published result)
 static void published(struct lex_loop *loop, enum lex_published result, const struct lex_error *err)
 {
     count_transaction(loop, result);
+    if (result == LEX_PUBLISHED_COMMITTED)
+        loop->aborts = 0;
+    else if (loop->aborts < ABORTS_IN_A_ROW &&
+             (result == LEX_PUBLISHED_ABORTED || result == LEX_PUBLISHED_FATAL))
+        loop->aborts++;
     if (result == LEX_PUBLISHED_FATAL)
         LEX_LOG(LEX_LOG_ERROR, LOGGER, "Producer lost, recovering",
                 lex_log_str("error", err->text));
@@ -241,6 +248,7 @@ static void tell_health(struct lex_loop *loop)
     loop->queued_told = queued;
     loop->halted_told = halted;
     loop->assigned_told = assigned;
+    loop->health->refused = loop->aborts == ABORTS_IN_A_ROW || lex_intake_refused(loop->intake);
     loop->health->broker_connected = loop->inited && !lex_intake_handle(loop->intake)->all_down &&
                                      !lex_publisher_handle(loop->publisher)->all_down;
 }
@@ -252,6 +260,7 @@ static void tell_gauges(struct lex_loop *loop, int64_t now_us)
         return;
     loop->gauges_at_us = now_us + GAUGES_EVERY_US;
     tell_partitions(loop);
+    lex_ledger_reader_serve(loop->tails);
     if (lex_intake_handle(loop->intake)->all_down ||
         lex_publisher_handle(loop->publisher)->all_down) {
         bool up = lex_intake_ping(loop->intake, PING_TIMEOUT_MS);

@@ -672,9 +672,10 @@ static void turn(struct lex_mirror_thread *t)
     look_around(t, now_us);
     if (t->reseek)
         seek(t);
-    if (t->follows_count == 0)
+    if (t->follows_count == 0) {
+        lex_ledger_reader_serve(t->reader);
         sleep_ms(POLL_MS);
-    else
+    } else
         read_some(t, wait_ms(t, now_us));
     now_us = lex_clock_mono_us();
     if (t->commit_at_us != 0 && now_us >= t->commit_at_us)

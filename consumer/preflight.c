@@ -209,6 +209,16 @@ static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
     return LEX_OK;
 }
 
+/* ---- rights ---- */
+
+/* Without these a worker would wait for requests and never get one. The right to write shows when
+ * the first transaction is refused: it cannot be asked for without writing. */
+static enum lex_status check_reading(struct preflight *p, struct lex_error *err)
+{
+    LEX_TRY(lex_topics_read(p->topics, p->names[REQUESTS], err));
+    return lex_topics_read(p->topics, p->names[LEDGER], err);
+}
+
 /* ---- all of it ---- */
 
 static enum lex_status check_all(struct preflight *p, struct lex_error *err)
@@ -218,7 +228,7 @@ static enum lex_status check_all(struct preflight *p, struct lex_error *err)
         check_partitions(p);
     LEX_TRY(check_ledger(p, err));
     if (p->problems.len == 0)
-        return LEX_OK;
+        return check_reading(p, err);
     return lex_fail(err, LEX_REJECT, "%s", lex_buf_str(&p->problems));
 }
 

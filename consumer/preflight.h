@@ -6,6 +6,7 @@
  * reason to end: it may come back, and a process that restarts cannot make it come sooner.
  *
  * Checked: a broker answers; the four topics exist (or are made, where create_topics says so);
+ * this user may read requests and ledger and use the group;
  * verdicts, ledger and dead letters have a partition for each of the requests'; the ledger is not
  * compacted and keeps what ledger_requirements asks for. */
 #ifndef LEX_CONSUMER_PREFLIGHT_H

@@ -13,6 +13,8 @@ enum {
     LOOK_STEP_MS = 250,
     ADMIN_TIMEOUT_MS = 10000,
     APPEAR_TIMEOUT_MS = 5000, /* until a new topic is known */
+    READ_TIMEOUT_MS = 2000,   /* until a fetch is answered */
+    READ_STEP_MS = 100,
 };
 
 struct lex_topics {
@@ -52,6 +54,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         return;
     t->worst = (rd_kafka_resp_err_t)code;
     (void)snprintf(t->reason, sizeof t->reason, "%s", reason);
+    char *after = strstr(t->reason, " (after "); /* so many milliseconds: not another problem */
+    if (after != NULL)
+        *after = 0;
 }
 
 static bool is_hopeless(const struct lex_topics *t)
@@ -101,11 +106,13 @@ LEX_STATUS lex_topics_new(const struct lex_config *config, struct lex_topics **r
     t->config = config;
     t->handle.logger = "lexecon.topics";
     t->handle.owner = t;
+    const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", "10"}, {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {{"group.id", config->group},
+                                              {"enable.partition.eof", "true"},
                                               {"allow.auto.create.topics", "false"},
                                               {"enable.auto.commit", "false"},
                                               {NULL, NULL}};
-    enum lex_status status = lex_kafka_conf(config, &t->handle, NULL, fixed, &conf, err);
+    enum lex_status status = lex_kafka_conf(config, &t->handle, tuning, fixed, &conf, err);
     if (status == LEX_OK) {
         rd_kafka_conf_set_error_cb(conf, on_error);
         status = lex_kafka_new(RD_KAFKA_CONSUMER, conf, &t->rk, err);
@@ -270,6 +277,56 @@ LEX_STATUS lex_topics_settings(struct lex_topics *topics, const char *name,
                         name);
     enum lex_status status = judge_settings(topics, event, name, ret_settings, err);
     rd_kafka_event_destroy(event);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* What a message says of the right to read; LEX_RETRY is nothing. */
+static enum lex_status judge_read(struct lex_topics *t, const rd_kafka_message_t *message,
+                                  const char *name, struct lex_error *err)
+{
+    char acl[400];
+    const char *servers = lex_config_kafka_get(t->config, "bootstrap.servers");
+    if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        return lex_fail(err, LEX_REJECT,
+                        "this user may not use the group %s: it needs --operation Read --group %s "
+                        "(kafka-acls.sh --bootstrap-server %s --add --allow-principal User:<name> "
+                        "--operation Read --group %s)",
+                        t->config->group, t->config->group, servers, t->config->group);
+    if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+        (void)snprintf(acl, sizeof acl, "--operation Read --topic %s", name);
+        return refused(t, message->err, NULL, name, "read", acl, err);
+    }
+    bool at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    return at_end || message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? LEX_OK : LEX_RETRY;
+}
+
+static enum lex_status await_read(struct lex_topics *t, const char *name, struct lex_error *err)
+{
+    int64_t until_us = lex_clock_mono_us() + READ_TIMEOUT_MS * 1000;
+    enum lex_status status = LEX_RETRY;
+    while (status == LEX_RETRY && lex_clock_mono_us() < until_us) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(t->rk, READ_STEP_MS);
+        if (message == NULL)
+            continue;
+        status = judge_read(t, message, name, err);
+        rd_kafka_message_destroy(message);
+    }
+    return status == LEX_RETRY ? LEX_OK : status;
+}
+
+LEX_STATUS lex_topics_read(struct lex_topics *topics, const char *name, struct lex_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, name, 0)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t code = rd_kafka_assign(topics->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return lex_fail(err, LEX_RETRY, "the topic %s cannot be read: %s", name,
+                        rd_kafka_err2str(code));
+    enum lex_status status = await_read(topics, name, err);
+    (void)rd_kafka_assign(topics->rk, NULL);
     return status;
 }
 

@@ -38,6 +38,11 @@ struct lex_topic_settings {
 LEX_STATUS lex_topics_settings(struct lex_topics *topics, const char *name,
                                struct lex_topic_settings *ret_settings, struct lex_error *err);
 
+/* Whether this user may read it, and use the consumer group: one fetch at its first partition's
+ * end. A partition without a leader says nothing of rights, so no answer is no refusal.
+ * @errors LEX_RETRY the client refuses; LEX_REJECT no right: err names the ACL */
+LEX_STATUS lex_topics_read(struct lex_topics *topics, const char *name, struct lex_error *err);
+
 struct lex_topic_plan {
     const char *name;
     int32_t partitions, replication;

@@ -75,11 +75,11 @@ static const struct {
     const char *text;
 } ADVICE[] = {
     {RD_KAFKA_RESP_ERR__AUTHENTICATION,
-     "the broker refuses this user: check kafka.sasl.username, kafka.sasl.password and "
-     "kafka.sasl.mechanism"},
+     "the broker refuses this user: check kafka.sasl.username, kafka.sasl.password, "
+     "kafka.sasl.mechanism, and that the listener speaks SASL (kafka.security.protocol)"},
     {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
-     "the broker refuses this user: check kafka.sasl.username, kafka.sasl.password and "
-     "kafka.sasl.mechanism"},
+     "the broker refuses this user: check kafka.sasl.username, kafka.sasl.password, "
+     "kafka.sasl.mechanism, and that the listener speaks SASL (kafka.security.protocol)"},
     {RD_KAFKA_RESP_ERR__SSL,
      "TLS fails: check kafka.ssl.ca.location, that the certificate names this host, and that "
      "kafka.security.protocol is what the listener speaks (ssl or sasl_ssl)"},
@@ -93,8 +93,8 @@ static const struct {
      "no broker answers: check kafka.bootstrap.servers, that the port is open, and that "
      "kafka.security.protocol is what the listener speaks"},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-     "this user may not use a topic: it needs Read and Describe on requests, and Write, Read and "
-     "Describe on verdicts, ledger and dead letters"},
+     "this user may not use a topic: it needs Read and Describe on requests, Write and Describe on "
+     "verdicts and dead letters, and Read, Write, Describe and DescribeConfigs on the ledger"},
     {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
      "this user may not use the consumer group: it needs Read on the group that `group` names"},
     {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
@@ -118,6 +118,8 @@ static const struct {
      "another living process has this name: give each its own LEXECON_INSTANCE"},
     {RD_KAFKA_RESP_ERR__FENCED,
      "another living process has this name: give each its own LEXECON_INSTANCE"},
+    {RD_KAFKA_RESP_ERR__STATE,
+     "it had failed before; the Kafka client's own line before this one says why"},
     {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
      "fewer replicas are in sync than the topic's min.insync.replicas: bring the brokers back"},
 };
@@ -130,16 +132,31 @@ const char *lex_kafka_advice(rd_kafka_resp_err_t code)
     return "";
 }
 
+/* The same for a line of the client's, which may be the only one that names the topic. */
+static const char *advice_in(const char *text)
+{
+    for (size_t i = 0; i < LEX_COUNT_OF(ADVICE); i++)
+        if (strstr(text, rd_kafka_err2str(ADVICE[i].code)) != NULL)
+            return ADVICE[i].text;
+    return "";
+}
+
 /* ---- callbacks: on librdkafka's threads, or inside rd_kafka_poll ---- */
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct lex_kafka_handle *handle = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    const char *logger = handle != NULL ? handle->logger : "lexecon.kafka";
+    const char *advice = level <= LOG_WARNING ? advice_in(text) : "";
     enum lex_log_level ours = level <= LOG_ERR       ? LEX_LOG_ERROR
                               : level == LOG_WARNING ? LEX_LOG_WARNING
                                                      : LEX_LOG_DEBUG;
-    LEX_LOG(ours, handle != NULL ? handle->logger : "lexecon.kafka", "Kafka client",
-            lex_log_str("facility", facility), lex_log_str("text", text));
+    if (advice[0] != 0)
+        LEX_LOG(ours, logger, "Kafka client", lex_log_str("facility", facility),
+                lex_log_str("text", text), lex_log_str("todo", advice));
+    else
+        LEX_LOG(ours, logger, "Kafka client", lex_log_str("facility", facility),
+                lex_log_str("text", text));
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)

@@ -91,8 +91,9 @@ static struct finding check_topics(const struct lex_health *health, int64_t now)
 static struct finding check_policy(const struct lex_health *health, int64_t now)
 {
     (void)now;
-    if (atomic_load(&health->policy_behind))
-        return find_words(false, "", "older than the ledger's; waiting for the newer one");
+    for (size_t i = 0; i < health->workers_count; i++)
+        if (atomic_load(&health->workers[i].policy_behind))
+            return find_words(false, "", "older than the ledger's; waiting for the newer one");
     return find_words(atomic_load(&health->policy_loaded), "in effect",
                       "no policy is in effect: set LEXECON_POLICY to a policy file");
 }
@@ -109,8 +110,15 @@ static struct finding check_partitions(const struct lex_health *health, int64_t 
     (void)now;
     int64_t halted = atomic_load(&health->halted_partitions);
     int64_t assigned = atomic_load(&health->assigned_partitions);
-    struct finding finding = {.good = halted == 0};
-    if (halted > 0)
+    int64_t recovering = 0;
+    for (size_t i = 0; i < health->workers_count; i++)
+        recovering += atomic_load(&health->workers[i].recovering);
+    struct finding finding = {.good = halted == 0 && recovering == 0};
+    if (halted == 0 && recovering > 0)
+        (void)snprintf(finding.details, sizeof finding.details,
+                       "%lld not recovered for long; the log says what is asked again",
+                       (long long)recovering);
+    else if (halted > 0)
         (void)snprintf(finding.details, sizeof finding.details,
                        "%lld halted; `lexecon ledger recover` is the way on", (long long)halted);
     else if (assigned == 0)

@@ -19,6 +19,8 @@ enum { LEX_HEALTH_WORKERS_MAX = 64 };
 /* Written by one worker. */
 struct lex_health_worker {
     _Atomic bool broker_connected; /* now, not once */
+    _Atomic bool policy_behind;    /* a partition waits for a newer policy (policy_wait_ms) */
+    _Atomic int64_t recovering;    /* partitions that have been recovering for too long */
     _Atomic bool refused; /* connected, and yet it gets nothing done: a right is missing, say */
     _Atomic int64_t last_poll_mono_us; /* 0 while the worker does not poll on purpose */
     _Atomic bool fatal;                /* a fatal client error: the process is to end */
@@ -35,7 +37,6 @@ struct lex_health {
     _Atomic bool broker_configured; /* bootstrap.servers is set, or the broker is embedded */
     _Atomic bool keys_loaded;
     _Atomic bool policy_loaded; /* a policy is in effect */
-    _Atomic bool policy_behind; /* a partition waits for a newer policy (policy_wait_ms) */
     _Atomic bool topics_usable; /* false while a topic is missing or not good enough */
     _Atomic bool stopping;      /* SIGTERM was taken */
     _Atomic int64_t assigned_partitions, halted_partitions;

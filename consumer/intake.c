@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "core/base/clock.h"
 
 enum {
     OFFSETS_TIMEOUT_MS = 2000,
     UNSTABLE_TIMEOUT_MS = 200, /* one partition's, after the whole call timed out */
     WATERMARKS_TIMEOUT_MS = 2000,
+    LOOKUP_TIMEOUT_MS = 5000, /* of all partitions together */
     METADATA_COPY_BYTES =
         1025, /* one over a head's ceiling, so that a longer one is seen as such */
     HELD_FIRST = 4096,
@@ -21,13 +23,17 @@ struct lex_intake {
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t *topic; /* the requests, for records that librdkafka hands over by topic */
     bool subscribed, rebalanced, refused;
+    bool parked; /* fetching is paused: the stash is full */
+    bool lost;   /* the assignment was lost; an assign of ours makes librdkafka forget that */
     int32_t active[LEX_WORKER_PARTITIONS_MAX]; /* consumed now: what RESUME said */
     size_t active_count, assigned_count;
 
     rd_kafka_message_t **held; /* ring: oldest at `first` */
     size_t held_cap, held_first, held_count;
     rd_kafka_message_t **stash; /* arrived while no records were wanted */
-    size_t stash_count;
+    size_t stash_count, stash_bytes;
+    int32_t gone[LEX_WORKER_PARTITIONS_MAX]; /* lost their next offset; told once by librdkafka */
+    size_t gone_count;
     rd_kafka_message_t *taken[LEX_WORKER_BATCH_MAX];
     struct lex_record records[LEX_WORKER_BATCH_MAX];
 
@@ -36,7 +42,8 @@ struct lex_intake {
     char reason[256];
 };
 
-enum { STASH_MAX = 1024, FULL_WAIT_MS = 10 };
+/* Fetching is paused at STASH_PARK; a few records may still be on their way. */
+enum { STASH_MAX = 1024, STASH_PARK = 900, STASH_PARK_BYTES = 8 << 20 };
 
 /* ---- held messages ---- */
 
@@ -75,7 +82,7 @@ static void drop_stash(struct lex_intake *s)
 {
     for (size_t i = 0; i < s->stash_count; i++)
         rd_kafka_message_destroy(s->stash[i]);
-    s->stash_count = 0;
+    s->stash_count = s->stash_bytes = 0;
 }
 
 /* ---- rebalance ---- */
@@ -87,6 +94,22 @@ static void rebalance_failed(const struct lex_intake *s, rd_kafka_resp_err_t cod
                 lex_log_str("error", rd_kafka_err2str(code)));
 }
 
+/* Stop or go on fetching what is active. What was fetched and not taken is dropped by a pause and
+ * fetched again, so this is for a wait that outlasts the stash, not for each short one. */
+static void park(struct lex_intake *s, bool on)
+{
+    if (s->parked == on)
+        return;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)s->active_count + 1);
+    for (size_t i = 0; i < s->active_count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, s->config->requests_topic, s->active[i]);
+    rebalance_failed(s, on ? rd_kafka_pause_partitions(s->rk, list)
+                           : rd_kafka_resume_partitions(s->rk, list));
+    rd_kafka_topic_partition_list_destroy(list);
+    s->parked = on;
+}
+
 static void tell(struct lex_intake *s, enum lex_event_kind kind,
                  const rd_kafka_topic_partition_list_t *list)
 {
@@ -94,7 +117,13 @@ static void tell(struct lex_intake *s, enum lex_event_kind kind,
     size_t count = 0;
     for (int i = 0; i < list->cnt && count < LEX_WORKER_PARTITIONS_MAX; i++)
         ids[count++] = list->elems[i].partition;
+    if (count < (size_t)list->cnt)
+        LEX_LOG(LEX_LOG_CRITICAL, s->handle.logger,
+                "More partitions than one worker takes: the rest stand still",
+                lex_log_i64("assigned", list->cnt), lex_log_i64("taken", (int64_t)count),
+                lex_log_str("todo", "run more workers or processes"));
     s->rebalanced = true;
+    s->gone_count = 0;
     drop_stash(s);
     s->listener.rebalanced(s->listener.user, kind, ids, count);
 }
@@ -127,9 +156,12 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         rd_kafka_yield(rk); /* the poll that serves this would wait its whole time-out otherwise */
         return;
     }
-    bool lost = rd_kafka_assignment_lost(rk) || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
+    bool lost =
+        s->lost || rd_kafka_assignment_lost(rk) || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
     tell(s, lost ? LEX_EVENT_LOST : LEX_EVENT_REVOKED, list);
+    park(s, false);
     forget_active(s, list);
+    s->lost = false;
     s->assigned_count -=
         s->assigned_count < (size_t)list->cnt ? s->assigned_count : (size_t)list->cnt;
     rebalance_failed(s, rd_kafka_assign(rk, NULL));
@@ -274,6 +306,9 @@ void lex_intake_resume(struct lex_intake *intake, const struct lex_position *pos
 {
     LEX_ASSERT(count <= LEX_WORKER_PARTITIONS_MAX);
     drop_stash(intake);
+    park(intake, false);
+    intake->gone_count = 0;
+    intake->lost = intake->lost || rd_kafka_assignment_lost(intake->rk);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
     for (size_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, intake->config->requests_topic,
@@ -316,6 +351,8 @@ static size_t take_stash(struct lex_intake *s, size_t max)
 {
     size_t count = s->stash_count < max ? s->stash_count : max;
     memcpy(s->taken, s->stash, count * sizeof *s->taken);
+    for (size_t i = 0; i < count; i++)
+        s->stash_bytes -= s->taken[i]->len + s->taken[i]->key_len;
     s->stash_count -= count;
     memmove(s->stash, s->stash + count, s->stash_count * sizeof *s->stash);
     return count;
@@ -339,23 +376,32 @@ static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t count, 
 }
 
 /* While no records are wanted, a poll serves callbacks and puts the one record that may come along
- * behind those in the stash. A full stash is only waited for. */
+ * behind those in the stash. It always polls: a consumer that does not is no member for long, and
+ * would not hear that it is none. */
 static size_t take_none(struct lex_intake *s, int timeout_ms)
 {
-    if (s->stash_count < STASH_MAX)
-        return take_messages(s, timeout_ms, 0, 1);
-    (void)usleep((useconds_t)(timeout_ms < FULL_WAIT_MS ? timeout_ms : FULL_WAIT_MS) * 1000);
-    return 0;
+    if (s->stash_count >= STASH_PARK || s->stash_bytes >= STASH_PARK_BYTES)
+        park(s, true);
+    return take_messages(s, timeout_ms, 0, 1);
 }
 
 struct taken {
-    size_t records, gone;
+    size_t records;
     bool fatal;
 };
 
+static void note_gone(struct lex_intake *s, int32_t partition)
+{
+    for (size_t i = 0; i < s->gone_count; i++)
+        if (s->gone[i] == partition)
+            return;
+    if (is_active(s, partition) && s->gone_count < LEX_WORKER_PARTITIONS_MAX)
+        s->gone[s->gone_count++] = partition;
+}
+
 /* A message that carries an error instead of a record; consumes it. */
 static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct taken *ret,
-                       int32_t *gone, struct lex_error *err)
+                       struct lex_error *err)
 {
     rd_kafka_resp_err_t code = message->err;
     char text[512];
@@ -364,10 +410,9 @@ static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct
         ret->fatal = true;
         (void)lex_fail(err, LEX_HALT, "the consumer cannot go on: %s: %s", text,
                        lex_kafka_advice(fatal));
-    } else if ((code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-                code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) &&
-               is_active(s, message->partition) && ret->gone < LEX_WORKER_PARTITIONS_MAX) {
-        gone[ret->gone++] = message->partition;
+    } else if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+               code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        note_gone(s, message->partition);
     } else {
         s->refused = s->refused || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
                      code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
@@ -378,17 +423,18 @@ static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct
     rd_kafka_message_destroy(message);
 }
 
-static struct taken sort_out(struct lex_intake *s, size_t count, bool keep, int32_t *gone,
-                             struct lex_error *err)
+static struct taken sort_out(struct lex_intake *s, size_t count, bool keep, struct lex_error *err)
 {
     struct taken taken = {0};
     for (size_t i = 0; i < count; i++) {
         rd_kafka_message_t *message = s->taken[i];
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            take_error(s, message, &taken, gone, err);
+            take_error(s, message, &taken, err);
         } else if (!is_active(s, message->partition)) {
             rd_kafka_message_destroy(message);
         } else if (!keep) {
+            LEX_ASSERT(s->stash_count < STASH_MAX); /* parked long before */
+            s->stash_bytes += message->len + message->key_len;
             s->stash[s->stash_count++] = message;
         } else {
             hold(s, message);
@@ -407,6 +453,8 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
     if (max > LEX_WORKER_BATCH_MAX)
         max = LEX_WORKER_BATCH_MAX;
     intake->rebalanced = false;
+    if (keep)
+        park(intake, false);
     size_t count = keep ? take_messages(intake, timeout_ms, take_stash(intake, max), max)
                         : take_none(intake, timeout_ms);
     if (intake->rebalanced) {
@@ -415,18 +463,24 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
             rd_kafka_message_destroy(intake->taken[i]);
         return LEX_POLLED_REBALANCED;
     }
-    struct taken taken = sort_out(intake, count, keep, gone, err);
+    struct taken taken = sort_out(intake, count, keep, err);
     intake->refused = intake->refused && taken.records == 0;
     *ret_records = intake->records;
-    *ret_count = taken.records != 0 ? taken.records : taken.gone;
+    *ret_count = taken.records;
     *ret_drained = count < max;
     if (count != 0)
         intake->handle.all_down = false;
     if (taken.fatal)
         return LEX_POLLED_FATAL;
-    return taken.records != 0 ? LEX_POLLED_RECORDS
-           : taken.gone != 0  ? LEX_POLLED_GONE
-                              : LEX_POLLED_NOTHING;
+    if (taken.records != 0)
+        return LEX_POLLED_RECORDS;
+    if (intake->gone_count == 0)
+        return LEX_POLLED_NOTHING;
+    /* What came beside records waits for a poll that brings none. */
+    *ret_count = intake->gone_count;
+    memcpy(gone, intake->gone, intake->gone_count * sizeof *gone);
+    intake->gone_count = 0;
+    return LEX_POLLED_GONE;
 }
 
 /* ---- looking up ---- */
@@ -463,8 +517,12 @@ static rd_kafka_resp_err_t ask_committed(struct lex_intake *s, const int32_t *pa
     return code;
 }
 
-static void ask_watermarks(struct lex_intake *s, struct lex_offset_found *found)
+/* Past the deadline the rest is for the next time: one silent broker must not keep the worker from
+ * polling. */
+static void ask_watermarks(struct lex_intake *s, struct lex_offset_found *found, int64_t until_us)
 {
+    if (found->status == LEX_OK && lex_clock_mono_us() > until_us)
+        found->status = LEX_RETRY;
     if (found->status != LEX_OK)
         return;
     rd_kafka_resp_err_t code =
@@ -483,16 +541,17 @@ void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, si
         LEX_ASSERT(intake->metadata != NULL); /* a KiB for each of LEX_WORKER_PARTITIONS_MAX */
         intake->metadata_cap = count;
     }
+    int64_t until_us = lex_clock_mono_us() + LOOKUP_TIMEOUT_MS * 1000;
     for (size_t i = 0; i < count; i++)
         ret_found[i] = (struct lex_offset_found){
             .partition = partitions[i], .status = LEX_RETRY, .offset = -1};
     /* A pending offset of one partition times the whole call out: then each by itself. */
     if (ask_committed(intake, partitions, count, OFFSETS_TIMEOUT_MS, 0, ret_found) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count && lex_clock_mono_us() < until_us; i++)
             (void)ask_committed(intake, partitions + i, 1, UNSTABLE_TIMEOUT_MS, i, ret_found + i);
     for (size_t i = 0; i < count; i++)
-        ask_watermarks(intake, &ret_found[i]);
+        ask_watermarks(intake, &ret_found[i], until_us);
 }
 
 /* ---- membership ---- */
@@ -507,11 +566,18 @@ static rd_kafka_consumer_group_metadata_t *metadata_now(void *user,
     for (size_t i = 0; i < count; i++)
         if (!is_active(s, commits[i].partition))
             return NULL;
+    /* Taken first: what is checked after it held when it was taken, or its generation is refused.
+     */
+    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(s->rk);
     char *member = rd_kafka_memberid(s->rk);
-    bool is_member = member != NULL && member[0] != 0 && !rd_kafka_assignment_lost(s->rk);
+    bool is_member =
+        member != NULL && member[0] != 0 && !s->lost && !rd_kafka_assignment_lost(s->rk);
     if (member != NULL)
         rd_kafka_mem_free(s->rk, member);
-    return is_member ? rd_kafka_consumer_group_metadata(s->rk) : NULL;
+    if (is_member || metadata == NULL)
+        return metadata;
+    rd_kafka_consumer_group_metadata_destroy(metadata);
+    return NULL;
 }
 
 struct lex_membership lex_intake_membership(struct lex_intake *intake)

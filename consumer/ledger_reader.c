@@ -7,8 +7,9 @@
 
 enum {
     CALL_TIMEOUT_MS = 2000,
-    TAIL_FIRST_STEP = 64,   /* records back from the end, then eight times as many, ... */
-    TAIL_TIMEOUT_MS = 5000, /* for one step of all partitions together */
+    RANGES_TIMEOUT_MS = 5000, /* of all partitions together */
+    TAIL_FIRST_STEP = 64,     /* records back from the end, then eight times as many, ... */
+    TAIL_TIMEOUT_MS = 5000,   /* for one step of all partitions together */
 };
 
 struct tail {
@@ -16,6 +17,7 @@ struct tail {
     int64_t low, high, from, step;
     rd_kafka_message_t *last;
     bool done;
+    bool ended;    /* this step; librdkafka tells an end again when the log moves */
     bool unstable; /* a transaction is open on it: what it holds is not known yet */
 };
 
@@ -226,6 +228,7 @@ static size_t step_back(struct lex_ledger_reader *r, struct lex_position *positi
             tail->done = true;
         if (tail->done)
             continue;
+        tail->ended = false;
         tail->step = tail->step == 0 ? TAIL_FIRST_STEP : 8 * tail->step;
         tail->from = tail->high - tail->low > tail->step ? tail->high - tail->step : tail->low;
         positions[count++] = (struct lex_position){tail->partition, tail->from};
@@ -258,8 +261,9 @@ static enum lex_status read_ends(struct lex_ledger_reader *r, size_t open, struc
         if (item.gone)
             return LEX_RETRY; /* retention passed by since the range was asked for */
         if (item.end) {
-            tail->unstable = is_unstable(r, &item);
-            open--;
+            open -= !tail->ended;
+            tail->unstable = tail->unstable || is_unstable(r, &item);
+            tail->ended = true;
             continue;
         }
         if (tail->last != NULL)
@@ -285,8 +289,14 @@ static enum lex_status find_tails(struct lex_ledger_reader *r, struct lex_error 
     return status;
 }
 
-static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex_tail_found *found)
+static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex_tail_found *found,
+                      int64_t until_us)
 {
+    tail->done = true;
+    if (lex_clock_mono_us() > until_us) { /* one silent broker must not keep the worker */
+        found->status = LEX_RETRY;
+        return;
+    }
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
         r->rk, r->config->ledger_topic, tail->partition, &tail->low, &tail->high, CALL_TIMEOUT_MS);
     tail->from = -1;
@@ -308,10 +318,11 @@ void lex_ledger_reader_tails(struct lex_ledger_reader *reader, const int32_t *pa
     reader->tails = calloc(count + 1, sizeof *reader->tails);
     LEX_ASSERT(reader->tails != NULL); /* for at most LEX_WORKER_PARTITIONS_MAX */
     reader->tails_count = count;
+    int64_t until_us = lex_clock_mono_us() + RANGES_TIMEOUT_MS * 1000;
     for (size_t i = 0; i < count; i++) {
         reader->tails[i].partition = partitions[i];
         ret_found[i] = (struct lex_tail_found){.partition = partitions[i], .status = LEX_OK};
-        ask_range(reader, &reader->tails[i], &ret_found[i]);
+        ask_range(reader, &reader->tails[i], &ret_found[i], until_us);
     }
     enum lex_status status = find_tails(reader, &err);
     for (size_t i = 0; i < count; i++) {

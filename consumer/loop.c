@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "consumer/intake.h"
@@ -15,6 +16,7 @@ enum {
     TAIL_WAIT_MS = 5,
     TAIL_PREFETCH_KB = 1024,
     GAUGES_EVERY_US = 1000 * 1000,
+    RECOVERY_PATIENCE_US = 30 * 1000 * 1000, /* longer than a dead transaction takes to go */
     ABORTS_IN_A_ROW = 3, /* one or two are a rebalance's; more, and nothing gets done */
     ARENA_MIN_BYTES = 32 << 20,
     OUTPUT_MAX_BYTES = 1900000, /* under the producer's message.max.bytes, headers included */
@@ -39,7 +41,8 @@ struct lex_loop {
     bool stop_told, stopped, inited, acknowledged;
     uint64_t policy_generation;
     int aborts;
-    int64_t gauges_at_us, txn_begin_us;
+    int64_t gauges_at_us, txn_begin_us, recovering_since_us;
+    char reason[1024]; /* of a look-up's refusal */
     size_t halted_told, assigned_told, queued_told;
     struct lex_partition_view views[LEX_WORKER_PARTITIONS_MAX];
     size_t views_count;
@@ -85,6 +88,7 @@ static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
         .request_max_bytes = (size_t)c->request_max_bytes,
         .dead_letter_max_bytes = (size_t)c->dead_letter_max_bytes,
         .output_max_bytes = OUTPUT_MAX_BYTES,
+        .commit_max_bytes = (size_t)(arena > ARENA_MIN_BYTES ? arena : ARENA_MIN_BYTES),
         .arena_max_bytes = (size_t)(arena > ARENA_MIN_BYTES ? arena : ARENA_MIN_BYTES),
     };
     return lex_worker_new(&options, &loop->worker, err);
@@ -161,6 +165,8 @@ static void count_transaction(struct lex_loop *loop, enum lex_published result)
         loop->txn_begin_us = 0;
 }
 
+static void tell_health(struct lex_loop *loop);
+
 static void published(struct lex_loop *loop, enum lex_published result, const struct lex_error *err)
 {
     count_transaction(loop, result);
@@ -169,6 +175,8 @@ static void published(struct lex_loop *loop, enum lex_published result, const st
     else if (loop->aborts < ABORTS_IN_A_ROW &&
              (result == LEX_PUBLISHED_ABORTED || result == LEX_PUBLISHED_FATAL))
         loop->aborts++;
+    if (result == LEX_PUBLISHED_UNKNOWN) /* no broker answers, whatever the client says of it */
+        lex_publisher_handle(loop->publisher)->all_down = true;
     if (result == LEX_PUBLISHED_FATAL)
         LEX_LOG(LEX_LOG_ERROR, LOGGER, "Producer lost, recovering",
                 lex_log_str("error", err->text));
@@ -179,6 +187,7 @@ static void published(struct lex_loop *loop, enum lex_published result, const st
                 lex_log_str("error", err->text));
     if (result == LEX_PUBLISHED_FATAL)
         loop->inited = false;
+    tell_health(loop);
     feed(loop, (struct lex_event){.kind = LEX_EVENT_PUBLISHED, .published = result});
 }
 
@@ -222,6 +231,7 @@ static void tell_partitions(struct lex_loop *loop)
     static _Thread_local struct lex_partition_view before[LEX_WORKER_PARTITIONS_MAX];
     size_t before_count = loop->views_count;
     bool waiting = false;
+    int64_t recovering = 0;
     memcpy(before, loop->views, before_count * sizeof before[0]);
     loop->views_count = lex_worker_partitions(loop->worker, loop->views, LEX_WORKER_PARTITIONS_MAX);
     tell_changes(loop, before, before_count);
@@ -230,10 +240,18 @@ static void tell_partitions(struct lex_loop *loop)
         int64_t high = lex_intake_high(loop->intake, view->partition);
         int64_t lag = high < 0 ? -1 : high > view->next_offset ? high - view->next_offset : 0;
         waiting = waiting || view->state[0] == 'w';
+        recovering += view->state[0] == 'r';
         if (view->state[0] == 'a')
             lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
     }
-    loop->shared.health->policy_behind = waiting;
+    loop->health->policy_behind = waiting;
+    if (recovering == 0)
+        loop->recovering_since_us = 0;
+    else if (loop->recovering_since_us == 0)
+        loop->recovering_since_us = lex_clock_mono_us();
+    bool long_ago =
+        recovering != 0 && lex_clock_mono_us() - loop->recovering_since_us > RECOVERY_PATIENCE_US;
+    loop->health->recovering = long_ago ? recovering : 0;
 }
 
 static void tell_health(struct lex_loop *loop)
@@ -301,12 +319,29 @@ static void fetch_offsets(struct lex_loop *loop, const struct lex_action *action
          (struct lex_event){.kind = LEX_EVENT_OFFSETS, .offsets = found, .count = action->count});
 }
 
+/* A partition without its peers halts alone; the others go on. */
+static void check_peers(struct lex_loop *loop, struct lex_tail_found *found)
+{
+    int32_t partitions;
+    const char *topic = lex_publisher_lacks(loop->publisher, found->partition, &partitions);
+    if (topic == NULL)
+        return;
+    (void)snprintf(loop->reason, sizeof loop->reason,
+                   "the topic %s has only %d partitions: give it as many as the requests have "
+                   "(kafka-topics.sh --alter --topic %s --partitions N)",
+                   topic, partitions, topic);
+    found->status = LEX_REJECT;
+    found->reason = loop->reason;
+}
+
 static void fetch_tail(struct lex_loop *loop, const struct lex_action *action)
 {
     static _Thread_local struct lex_tail_found found[LEX_WORKER_PARTITIONS_MAX];
     int64_t begin_us = lex_clock_mono_us();
     lex_ledger_reader_tails(loop->tails, action->partitions, action->count, found);
     tell_lookup("Ledger tails read", action->count, begin_us);
+    for (size_t i = 0; i < action->count; i++)
+        check_peers(loop, &found[i]);
     feed(loop, (struct lex_event){.kind = LEX_EVENT_TAIL, .tails = found, .count = action->count});
 }
 

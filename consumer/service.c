@@ -20,7 +20,7 @@
 
 enum {
     TICK_MS = 200,
-    STUCK_AFTER_US = 60 * 1000 * 1000, /* a batch may wait for a broker that long, not longer */
+    STUCK_AFTER_MS = 60 * 1000, /* at least; and three times what a transaction may take */
     PREFLIGHT_EVERY_US = 5 * 1000 * 1000,
     KEYS_EVERY_US = 5 * 1000 * 1000,
 };
@@ -199,7 +199,9 @@ static enum lex_status start(struct service *s, struct lex_error *err)
     struct lex_config *c = s->config;
     LEX_TRY(lex_crypto_init(err));
     LEX_TRY(make_data_dir(c, err));
-    lex_health_init(&s->health, (size_t)c->server_workers, STUCK_AFTER_US);
+    int64_t stuck_after_ms = 3 * c->transaction_timeout_ms + 15000;
+    lex_health_init(&s->health, (size_t)c->server_workers,
+                    (stuck_after_ms > STUCK_AFTER_MS ? stuck_after_ms : STUCK_AFTER_MS) * 1000);
     lex_policy_slot_init(&s->policies);
     s->health.topics_usable = false;
     lex_series_preset(c->node_id);

@@ -20,8 +20,18 @@ struct lex_publisher {
     char transactional_id[768];
     rd_kafka_t *rk;
     rd_kafka_topic_t *topics[OUTPUTS]; /* by enum lex_output_kind */
+    int32_t partitions[OUTPUTS];       /* of each, as last seen; 0 where unknown */
     bool open;
 };
+
+static const char *output_name(const struct lex_publisher *p, int output)
+{
+    switch ((enum lex_output_kind)output) {
+    case LEX_OUTPUT_VERDICT: return p->config->verdicts_topic;
+    case LEX_OUTPUT_LEDGER: return p->config->ledger_topic;
+    default: return p->config->dead_letters_topic;
+    }
+}
 
 /* ---- life ---- */
 
@@ -90,6 +100,7 @@ static enum lex_status new_client(struct lex_publisher *p, struct lex_error *err
         {"batch.size", "1000000"},
         {"message.max.bytes", "2000000"},
         {"socket.nagle.disable", "true"},
+        {"topic.metadata.refresh.interval.ms", "30000"},
         {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {{"transactional.id", p->transactional_id},
                                               {"transaction.timeout.ms", timeout},
@@ -102,18 +113,41 @@ static enum lex_status new_client(struct lex_publisher *p, struct lex_error *err
     return lex_kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
 }
 
+/* Ask for an output topic's partitions. It also primes the client, whose first produce otherwise
+ * waits up to a second, and whose own refresh comes too late for a partition that was just added.
+ */
+static void learn(struct lex_publisher *p, int output)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(p->rk, 0, p->topics[output], &metadata, PRIME_TIMEOUT_MS) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        p->partitions[output] = metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+}
+
 static void prime(struct lex_publisher *p)
 {
-    const char *const names[OUTPUTS] = {p->config->verdicts_topic, p->config->ledger_topic,
-                                        p->config->dead_letters_topic};
     for (int i = 0; i < OUTPUTS; i++) {
-        const struct rd_kafka_metadata *metadata = NULL;
-        p->topics[i] = rd_kafka_topic_new(p->rk, names[i], NULL);
-        if (p->topics[i] != NULL &&
-            rd_kafka_metadata(p->rk, 0, p->topics[i], &metadata, PRIME_TIMEOUT_MS) ==
-                RD_KAFKA_RESP_ERR_NO_ERROR)
-            rd_kafka_metadata_destroy(metadata);
+        p->topics[i] = rd_kafka_topic_new(p->rk, output_name(p, i), NULL);
+        LEX_ASSERT(p->topics[i] != NULL); /* a name that config checked */
+        p->partitions[i] = 0;
+        learn(p, i);
     }
+}
+
+const char *lex_publisher_lacks(struct lex_publisher *publisher, int32_t partition,
+                                int32_t *ret_partitions)
+{
+    for (int i = 0; i < OUTPUTS && publisher->rk != NULL; i++) {
+        if (partition >= publisher->partitions[i])
+            learn(publisher, i);
+        *ret_partitions = publisher->partitions[i];
+        if (publisher->partitions[i] != 0 && partition >= publisher->partitions[i])
+            return output_name(publisher, i);
+    }
+    return NULL;
 }
 
 static void explain(const rd_kafka_error_t *error, const char *call, struct lex_error *err)

@@ -32,6 +32,11 @@ void lex_publisher_free(struct lex_publisher *publisher);
  * @errors LEX_RETRY not now: ask again; LEX_REJECT refused: err says what to change */
 LEX_STATUS lex_publisher_init(struct lex_publisher *publisher, struct lex_error *err);
 
+/* The output topic that lacks this partition, NULL where none does or it is not known; and how many
+ * it has. Asks the broker when the partition is new. */
+const char *lex_publisher_lacks(struct lex_publisher *publisher, int32_t partition,
+                                int32_t *ret_partitions);
+
 /* Execute the action of that kind. err is filled for everything but QUEUED and COMMITTED. */
 enum lex_published lex_publisher_publish(struct lex_publisher *publisher,
                                          const struct lex_action *action, struct lex_error *err);

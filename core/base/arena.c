@@ -149,6 +149,17 @@ struct lex_span lex_arena_printf(struct lex_arena *arena, const char *format, ..
     return lex_span_of(text, text == NULL ? 0 : (size_t)len);
 }
 
+size_t lex_arena_used(const struct lex_arena *arena)
+{
+    size_t used = 0;
+    for (const struct lex_arena_chunk *chunk = arena->first; chunk != NULL; chunk = chunk->next) {
+        used += chunk->used;
+        if (chunk == arena->current)
+            break;
+    }
+    return used;
+}
+
 struct lex_arena_mark lex_arena_mark(const struct lex_arena *arena)
 {
     return (struct lex_arena_mark){arena->current, arena->current ? arena->current->used : 0};

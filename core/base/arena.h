@@ -46,6 +46,9 @@ struct lex_span lex_arena_printf(struct lex_arena *arena, const char *format, ..
 uint8_t *lex_arena_reserve(struct lex_arena *arena, size_t max);
 void lex_arena_commit(struct lex_arena *arena, size_t used);
 
+/* Bytes that are taken now; what is kept for reuse does not count. */
+size_t lex_arena_used(const struct lex_arena *arena);
+
 struct lex_arena_mark lex_arena_mark(const struct lex_arena *arena);
 void lex_arena_rollback(struct lex_arena *arena, struct lex_arena_mark mark);
 

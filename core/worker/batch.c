@@ -360,7 +360,7 @@ static enum lex_status emit_slot(struct lex_worker *w, const struct slot *slot,
 {
     struct lex_output output = {.kind = LEX_OUTPUT_LEDGER,
                                 .partition = slot->partition->id,
-                                .key = slot->record.key,
+                                .key = lex_output_key(&slot->record),
                                 .value = slot->value};
     bool alone = LEX_PLANTED(VERDICT_WITHOUT_ENTRY) && slot->reason_code == LEX_REASON_FORBIDDEN;
     if (!alone)
@@ -433,6 +433,13 @@ static void advance(struct slot *slot)
     slot->partition->touched = true;
 }
 
+/* Half of the memory is for entries, half for the verdicts that are made of them: past it the
+ * transaction ends, with room to sign what it holds. Looked at now and then: it costs a walk. */
+static bool half_full(const struct lex_worker *w, size_t at)
+{
+    return at % 16 == 0 && lex_arena_used(&w->arena) > w->options.arena_max_bytes / 2;
+}
+
 /* Answer slot after slot until the end or until memory is full; returns the first not answered. */
 static size_t answer_all(struct lex_worker *w, size_t from, size_t to)
 {
@@ -440,6 +447,8 @@ static size_t answer_all(struct lex_worker *w, size_t from, size_t to)
     for (; at < to; at++) {
         struct slot *slot = &w->slots[at];
         slot->entry = NULL;
+        if (at != 0 && half_full(w, at))
+            break;
         if (!is_ours(w, slot) || (LEX_PLANTED(DROP_UNDECODABLE) && slot->record.value.len < 3))
             continue;
         struct lex_chain before = slot->partition->working.chain;
@@ -466,8 +475,9 @@ bool lex_batch_build(struct lex_worker *w)
     size_t end = answer_all(w, from, to);
     if (sign(w, from, end) != LEX_OK) {
         /* Too much for the memory at once: all of it again, in smaller transactions. */
-        w->build_limit = (end - from) / 2;
-        if (end - from <= 1)
+        bool alone = end - from <= 1 && w->txn == TXN_NONE && w->events_count == 0;
+        w->build_limit = end - from > 3 ? (end - from) / 2 : 1;
+        if (alone)
             w->slots[from].refused = true;
         w->must_abort = true;
         return true;
@@ -475,7 +485,7 @@ bool lex_batch_build(struct lex_worker *w)
     w->decided = end;
     if (end == to)
         return to < w->held;
-    if (end == from && w->txn == TXN_NONE && w->outputs.count == 0)
+    if (end == from && w->txn == TXN_NONE && w->outputs.count == 0 && end == 0)
         w->slots[end].refused = true; /* it does not fit alone: refuse it, next time round */
     return true;
 }

@@ -55,6 +55,11 @@ static struct lex_span sha256_hex(struct lex_span value, struct lex_arena *arena
     return lex_span_of(text, 2 * sizeof hash.bytes);
 }
 
+struct lex_span lex_output_key(const struct lex_record *record)
+{
+    return record->key.len <= LEX_OUTPUT_KEY_MAX_BYTES ? record->key : (struct lex_span){0};
+}
+
 LEX_STATUS lex_dead_letter(const struct lex_worker_options *options,
                            const struct lex_record *record, enum lex_undecodable why,
                            const char *text, struct lex_arena *arena, struct lex_output *ret)
@@ -78,7 +83,7 @@ LEX_STATUS lex_dead_letter(const struct lex_worker_options *options,
             return LEX_LIMIT;
         kept[i] = headers[i];
     }
-    ret->key = record->key;
+    ret->key = lex_output_key(record);
     ret->value = value;
     ret->headers = kept;
     ret->headers_count = LEX_COUNT_OF(headers);

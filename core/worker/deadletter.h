@@ -8,6 +8,9 @@
 
 #include "core/worker/worker.h"
 
+/* The request's key, as outputs carry it on; absent where it is over its ceiling. */
+struct lex_span lex_output_key(const struct lex_record *record);
+
 /* Fill `ret` (kind and partition stand already).
  * @owns   everything in `ret` lives in the arena or in `record`
  * @errors LEX_LIMIT the arena is full */

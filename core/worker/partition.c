@@ -52,6 +52,10 @@ void lex_partition_start_over(struct lex_worker *w, struct partition *p)
     p->working = p->committed = (struct position){0};
     forget_slots(w, p);
     w->need_resume = true;
+    struct lex_error err;
+    if (lex_origin_format(w->options.origin_prefix, w->options.ledger_topic, p->id, p->origin,
+                          &err) != LEX_OK)
+        lex_partition_halt(w, p, err.text);
 }
 
 void lex_partition_add(struct lex_worker *w, int32_t id)
@@ -67,10 +71,6 @@ void lex_partition_add(struct lex_worker *w, int32_t id)
     w->partitions_count++;
     p->id = id;
     lex_partition_start_over(w, p);
-    struct lex_error err;
-    if (lex_origin_format(w->options.origin_prefix, w->options.ledger_topic, id, p->origin, &err) !=
-        LEX_OK)
-        lex_partition_halt(w, p, err.text);
 }
 
 void lex_partition_drop(struct lex_worker *w, int32_t id)
@@ -137,6 +137,7 @@ void lex_partition_policy_changed(struct lex_worker *w, struct partition *p)
         return;
     p->state = PARTITION_WAITING;
     p->wait_until_us = w->mono_us + w->options.policy_wait_us;
+    forget_slots(w, p);
     w->need_resume = true;
 }
 

@@ -25,8 +25,9 @@ static enum lex_status check_options(const struct lex_worker_options *o, struct 
         return lex_fail(err, LEX_REJECT, "batch_max_records must be 1 to %d", LEX_WORKER_BATCH_MAX);
     if (o->sign_batch_max < 1 || o->sign_batch_max > LEX_BATCH_MAX)
         return lex_fail(err, LEX_REJECT, "sign_batch_max must be 1 to %d", LEX_BATCH_MAX);
-    if (o->commit_max_records < 1)
-        return lex_fail(err, LEX_REJECT, "commit_max_records must be at least 1");
+    if (o->commit_max_records < 1 || o->commit_max_bytes < 1)
+        return lex_fail(err, LEX_REJECT,
+                        "commit_max_records and commit_max_bytes must be at least 1");
     return LEX_OK;
 }
 
@@ -302,6 +303,7 @@ static void publish(struct lex_worker *w, bool commit, struct lex_actions *acts)
 static bool commit_is_due(const struct lex_worker *w)
 {
     return w->drained || w->decided >= w->options.commit_max_records ||
+           w->decided_bytes >= w->options.commit_max_bytes ||
            w->mono_us - w->txn_begin_us >= w->options.commit_interval_us;
 }
 
@@ -461,7 +463,7 @@ static int poll_timeout_ms(const struct lex_worker *w)
         return 0;
     if (w->hold_until_us > w->mono_us)
         until = earliest(until, w->hold_until_us);
-    for (size_t i = 0; i < w->partitions_count; i++) {
+    for (size_t i = 0; i < w->partitions_count && w->phase == PHASE_RUNNING; i++) {
         const struct partition *p = w->partitions[i];
         if (p->state == PARTITION_WAITING)
             until = earliest(until, p->wait_until_us);

@@ -113,7 +113,11 @@ struct lex_event {
 /* ---- actions ---- */
 
 enum lex_output_kind { LEX_OUTPUT_VERDICT, LEX_OUTPUT_LEDGER, LEX_OUTPUT_DEAD_LETTER };
-enum { LEX_OUTPUT_HEADERS_MAX = 8 };
+enum {
+    LEX_OUTPUT_HEADERS_MAX = 8,
+    LEX_OUTPUT_KEY_MAX_BYTES = 16 << 10, /* a longer key is left out: the partition is given anyway,
+                                            and no key may make an output too large to publish */
+};
 
 struct lex_header {
     const char *name;
@@ -216,6 +220,7 @@ struct lex_worker_options {
     bool policy_allow_rollback;
     int64_t ttl_us, policy_wait_us, commit_interval_us;
     size_t commit_max_records, batch_max_records, sign_batch_max;
+    size_t commit_max_bytes; /* of the requests in one transaction */
     size_t request_max_bytes, dead_letter_max_bytes, output_max_bytes;
     size_t arena_max_bytes; /* of one transaction's memory */
 };

@@ -133,6 +133,7 @@ int main(int argc, char **argv)
         .ttl_us = 300000000,
         .commit_interval_us = 50000,
         .commit_max_records = 10000,
+        .commit_max_bytes = 64 << 20,
         .batch_max_records = BATCH,
         .sign_batch_max = 256,
         .request_max_bytes = 1 << 20,

@@ -161,15 +161,16 @@ bool topic_settle(const char *bootstrap, const char *topic, int seconds)
 void topic_put(rd_kafka_t *producer, const char *topic, int32_t partition, struct lex_span key,
                struct lex_span value, const rd_kafka_headers_t *headers)
 {
+    rd_kafka_headers_t *copy =
+        headers != NULL ? rd_kafka_headers_copy(headers) : rd_kafka_headers_new(1);
     rd_kafka_resp_err_t code =
         rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                           RD_KAFKA_V_KEY((void *)(uintptr_t)key.data, key.len),
                           RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.len),
-                          RD_KAFKA_V_HEADERS(headers != NULL ? rd_kafka_headers_copy(headers)
-                                                             : rd_kafka_headers_new(1)),
-                          RD_KAFKA_V_END);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_flush(producer, CALL_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                          RD_KAFKA_V_HEADERS(copy), RD_KAFKA_V_END);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = rd_kafka_flush(producer, CALL_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         topic_die("%s/%d: cannot put: %s", topic, partition, rd_kafka_err2str(code));
 }

@@ -34,6 +34,7 @@ void sim_node_start(struct sim_node *node)
         .policy_wait_us = 200000,
         .commit_interval_us = 5000,
         .commit_max_records = 16,
+        .commit_max_bytes = 64 << 20,
         .batch_max_records = SIM_BATCH_MAX,
         .sign_batch_max = 4,
         .request_max_bytes = 900000,

@@ -152,7 +152,7 @@ START_TEST(what_stops_requests_fails_ready_and_nothing_else)
     _Atomic bool *const must_be_true[] = {&health.broker_configured, &health.keys_loaded,
                                           &health.policy_loaded, &health.topics_usable,
                                           &health.workers[1].broker_connected};
-    _Atomic bool *const must_be_false[] = {&health.mirror_broken, &health.policy_behind,
+    _Atomic bool *const must_be_false[] = {&health.mirror_broken, &health.workers[0].policy_behind,
                                            &health.stopping};
     make_healthy();
     check_probes("hlrs");

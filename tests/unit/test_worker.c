@@ -76,6 +76,7 @@ static void setup(void)
         .ttl_us = 300000000,
         .commit_interval_us = 50000,
         .commit_max_records = 100,
+        .commit_max_bytes = 64 << 20,
         .batch_max_records = 50,
         .sign_batch_max = 8,
         .request_max_bytes = 1 << 20,
@@ -491,6 +492,56 @@ START_TEST(options_out_of_range_are_named)
 }
 END_TEST
 
+START_TEST(a_key_over_its_ceiling_is_left_out_and_one_at_it_is_kept)
+{
+    static uint8_t key[LEX_OUTPUT_KEY_MAX_BYTES + 1];
+    struct lex_record records[2] = {
+        {.partition = 3, .offset = 0, .key = {key, sizeof key - 1}, .value = LEX_SPAN("{")},
+        {.partition = 3, .offset = 1, .key = {key, sizeof key}, .value = LEX_SPAN("{")}};
+    memset(key, 'k', sizeof key);
+    start();
+    const struct lex_action *action = feed((struct lex_event){
+        .kind = LEX_EVENT_RECORDS, .records = records, .count = 2, .drained = true});
+    size_t kept = 0, left_out = 0;
+    for (size_t i = 0; i < action->count; i++) {
+        kept += action->outputs[i].key.len == sizeof key - 1;
+        left_out += lex_span_absent(action->outputs[i].key);
+    }
+    ck_assert_uint_eq(kept, 2); /* the entry and the dead letter */
+    ck_assert_uint_eq(left_out, 2);
+}
+END_TEST
+
+START_TEST(a_small_request_behind_a_full_transaction_still_gets_its_verdict)
+{
+    static char intent[4001];
+    static char text[4200];
+    memset(intent, 'i', 4000);
+    (void)snprintf(text, sizeof text,
+                   "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"read\","
+                   "\"user_intent\":\"%s\"}",
+                   intent);
+    const char *const values[] = {text};
+    b.options.arena_max_bytes = 5 << 20;
+    b.options.commit_max_records = 4000;
+    b.options.commit_interval_us = 1000000000;
+    start();
+    size_t commits = 0, verdicts = 0;
+    for (int64_t offset = 0; offset < 2000; offset++) {
+        const struct lex_action *action = give(values, 1, offset, false);
+        while (action->kind == LEX_ACTION_PUBLISH) {
+            ck_assert_ptr_null(output(action, LEX_OUTPUT_DEAD_LETTER));
+            verdicts += output(action, LEX_OUTPUT_VERDICT) != NULL;
+            commits += action->commit;
+            action = published(action->commit ? LEX_PUBLISHED_COMMITTED : LEX_PUBLISHED_QUEUED);
+        }
+        ck_assert_int_eq(action->kind, LEX_ACTION_POLL);
+    }
+    ck_assert_uint_eq(verdicts, 2000);
+    ck_assert_uint_gt(commits, 2); /* the memory did run full, and more than once */
+}
+END_TEST
+
 LEX_CHECK_MAIN_WITH(
     "worker", setup, teardown, a_request_becomes_an_entry_and_a_verdict_that_verifies,
     an_aborted_batch_is_decided_again_with_the_same_seq_and_id,
@@ -508,4 +559,7 @@ LEX_CHECK_MAIN_WITH(
     a_small_transaction_follows_the_last_one_after_a_short_pause,
     a_revoke_ends_the_transaction_before_the_partition_goes,
     a_lost_assignment_aborts_and_never_commits, a_stop_commits_what_is_open_and_then_says_stopped,
-    without_a_policy_a_worker_makes_no_producer_and_is_not_ready, options_out_of_range_are_named)
+    without_a_policy_a_worker_makes_no_producer_and_is_not_ready,
+    a_key_over_its_ceiling_is_left_out_and_one_at_it_is_kept,
+    a_small_request_behind_a_full_transaction_still_gets_its_verdict,
+    options_out_of_range_are_named)

@@ -538,7 +538,7 @@ START_TEST(a_small_request_behind_a_full_transaction_still_gets_its_verdict)
         ck_assert_int_eq(action->kind, LEX_ACTION_POLL);
     }
     ck_assert_uint_eq(verdicts, 2000);
-    ck_assert_uint_gt(commits, 2); /* the memory did run full, and more than once */
+    ck_assert_uint_ge(commits, 2); /* the memory did run full, and more than once */
 }
 END_TEST
 

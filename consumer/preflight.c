@@ -146,7 +146,7 @@ static void find_unmet(struct preflight *p, const struct lex_topic_settings *set
     const struct lex_config_requirements *required = &p->config->ledger_required;
     if (settings->retention_ms >= 0 && settings->retention_ms / DAY_MS < required->retention_days)
         find(f, "retention.ms=-1", "keeps entries for %.1f days (asked: %lld)",
-             (double)settings->retention_ms / DAY_MS, (long long)required->retention_days);
+             (double)settings->retention_ms / (double)DAY_MS, (long long)required->retention_days);
     (void)snprintf(setting, sizeof setting, "min.insync.replicas=%lld",
                    (long long)required->min_isr);
     if (settings->min_insync_replicas < required->min_isr)

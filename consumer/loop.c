@@ -251,6 +251,12 @@ static void tell_partitions(struct lex_loop *loop)
         loop->recovering_since_us = lex_clock_mono_us();
     bool long_ago =
         recovering != 0 && lex_clock_mono_us() - loop->recovering_since_us > RECOVERY_PATIENCE_US;
+    if (long_ago)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER,
+                "Partitions do not recover: their offsets or ledgers stay unstable",
+                lex_log_i64("partitions", recovering),
+                lex_log_str("todo", "look for a transaction that hangs: kafka-transactions.sh "
+                                    "find-hanging, then abort"));
     loop->health->recovering = long_ago ? recovering : 0;
 }
 

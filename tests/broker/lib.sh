@@ -124,12 +124,14 @@ kill_node() {
 	unset "pids[$1]"
 }
 
+# All of them, whatever one of them answers.
 end_nodes() {
 	local name
+	set +e
 	for name in "${!pids[@]}"; do
-		kill -9 "${pids[$name]}" 2>/dev/null && wait "${pids[$name]}" 2>/dev/null
+		kill -9 "${pids[$name]}" 2>/dev/null
+		wait "${pids[$name]}" 2>/dev/null
 	done
-	true
 }
 
 # http NAME PATH: the body; the status code goes to $http_status.

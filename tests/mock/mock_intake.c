@@ -1,6 +1,7 @@
 /* The consumer's side on the mock broker: what is delivered and when, what a rebalance, a loss, a
  * deleted offset and a fenced member turn into, and when offsets may be sent. */
 #include <string.h>
+#include <unistd.h>
 
 #include "consumer/intake.h"
 #include "core/base/clock.h"
@@ -152,6 +153,35 @@ START_TEST(records_held_back_are_dropped_by_a_rebalance)
 }
 END_TEST
 
+/* A wait longer than the stash is deep still hears the group, and nothing is lost or out of order.
+ */
+START_TEST(a_full_stash_still_hears_a_revoke)
+{
+    for (int i = 0; i < 1500; i++)
+        mock_put(&mock, 0, i);
+    poll_until_event(LEX_EVENT_ASSIGNED, 1);
+    resume(0);
+    for (int i = 0; i < 1100; i++) {
+        bool drained;
+        ck_assert_int_eq(lex_intake_poll(intake, i < 1000 ? 20 : 1, 0, &records, &records_count,
+                                         &drained, gone, &err),
+                         LEX_POLLED_NOTHING);
+    }
+    for (int64_t next = 0; next < 1500; next += (int64_t)records_count) {
+        poll_until(LEX_POLLED_RECORDS, 1000);
+        for (size_t i = 0; i < records_count; i++)
+            ck_assert_int_eq(records[i].offset, next + (int64_t)i);
+        lex_intake_release(intake, 0);
+    }
+    for (int i = 0; i < 1500; i++)
+        mock_put(&mock, 0, i);
+    for (int i = 0; i < 1100; i++)
+        (void)poll_once(0);
+    mock_push(&mock, API_HEARTBEAT, 1, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, 0);
+    poll_until_event(LEX_EVENT_REVOKED, 1);
+}
+END_TEST
+
 START_TEST(member_that_the_broker_forgot_loses_its_partitions)
 {
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
@@ -196,6 +226,21 @@ START_TEST(offset_that_the_topic_does_not_have_is_gone)
     const struct lex_position positions[] = {{0, 100}};
     lex_intake_resume(intake, positions, 1);
     poll_until(LEX_POLLED_GONE, 10);
+    ck_assert_uint_eq(records_count, 1);
+    ck_assert_int_eq(gone[0], 0);
+}
+END_TEST
+
+/* The library tells it once: beside records it must not get lost. */
+START_TEST(an_offset_that_is_gone_is_told_also_beside_records)
+{
+    for (int i = 0; i < 50; i++)
+        mock_put(&mock, 1, i);
+    poll_until_event(LEX_EVENT_ASSIGNED, 1);
+    const struct lex_position positions[] = {{0, 100}, {1, 0}};
+    lex_intake_resume(intake, positions, 2);
+    (void)sleep(2); /* both are there before anything is taken */
+    poll_until(LEX_POLLED_GONE, 100);
     ck_assert_uint_eq(records_count, 1);
     ck_assert_int_eq(gone[0], 0);
 }
@@ -304,11 +349,13 @@ int main(void)
         records_come_in_order_and_no_more_than_asked,
         records_held_back_are_not_lost,
         offset_that_the_topic_does_not_have_is_gone,
+        an_offset_that_is_gone_is_told_also_beside_records,
         fetch_errors_pass_and_records_come,
         broker_that_is_down_is_noticed_and_its_return_too,
     };
     const TTest *const rebalance[] = {
         records_held_back_are_dropped_by_a_rebalance,
+        a_full_stash_still_hears_a_revoke,
         rebalance_revokes_before_it_assigns,
     };
     const TTest *const membership[] = {

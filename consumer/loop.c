@@ -429,6 +429,7 @@ static void execute(struct lex_loop *loop)
     case LEX_ACTION_FETCH_TAIL: fetch_tail(loop, action); break;
     case LEX_ACTION_RESUME:
         lex_intake_resume(loop->intake, action->positions, action->count);
+        tell_partitions(loop); /* now: the mirror begins where the partition stands */
         break;
     case LEX_ACTION_POLL: poll(loop, action); break;
     case LEX_ACTION_PUBLISH: publish(loop, action); break;

@@ -227,7 +227,8 @@ LEX_STATUS lex_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t
     rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
     if (rk == NULL) {
         rd_kafka_conf_destroy(conf);
-        return lex_fail(err, LEX_REJECT, "the Kafka client does not start: %s", text);
+        return lex_fail(err, LEX_REJECT,
+                        "the Kafka client does not start with these kafka.* settings: %s", text);
     }
     *ret_rk = rk;
     return LEX_OK;

@@ -7,14 +7,17 @@
     admin.py HOST:PORT allow USER[,USER...] OPERATION[,...] TYPE NAME   an ACL; TYPE may be prefix-TYPE
 
 Kafka's own tools do the same and take a JVM's start each. Message layouts: the Kafka protocol's
-guide, in the last versions without tagged fields. One broker is also the controller.
+guide, in the last versions without tagged fields. One broker is also the controller, which
+answers before the broker itself knows: settings and ACLs are waited for.
 """
 
 import socket
 import struct
 import sys
+import time
 
-CREATE_TOPICS, CREATE_PARTITIONS, DESCRIBE_CONFIGS, CREATE_ACLS, ALTER_CONFIGS = 19, 37, 32, 30, 44
+CREATE_TOPICS, CREATE_PARTITIONS, DESCRIBE_CONFIGS, ALTER_CONFIGS = 19, 37, 32, 44
+DESCRIBE_ACLS, CREATE_ACLS = 29, 30
 TYPES = {"topic": 2, "group": 3, "cluster": 4, "transactional-id": 5}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 TOPIC, LITERAL, PREFIXED, ALLOW, SET, TIMEOUT_MS = 2, 3, 4, 3, 0, 20000
@@ -84,6 +87,14 @@ def ask(broker, key, version, body):
     return answer
 
 
+def wait_until(true):
+    until = time.monotonic() + TIMEOUT_MS / 1000
+    while not true():
+        if time.monotonic() > until:
+            sys.exit("admin.py: the broker does not take it over")
+        time.sleep(0.02)
+
+
 def settings_of(args):
     return [arg.split("=", 1) for arg in args]
 
@@ -110,9 +121,11 @@ def set_(broker, name, *settings):
     answer = ask(broker, ALTER_CONFIGS, 0, array([i8(TOPIC) + text(name) + array(configs)]) + i8(0))
     answer.take(">i")
     answer.check()
+    for key, value in settings_of(settings):
+        wait_until(lambda: value_of(broker, name, key) == value)
 
 
-def get(broker, name, setting):
+def value_of(broker, name, setting):
     one = i8(TOPIC) + text(name) + array([text(setting)])
     answer = ask(broker, DESCRIBE_CONFIGS, 1, array([one]) + i8(0))
     answer.take(">i")
@@ -122,7 +135,11 @@ def get(broker, name, setting):
     if answer.take(">i") != 1:
         sys.exit(f"admin.py: {name} has no {setting}")
     answer.text()
-    print(answer.text())
+    return answer.text()
+
+
+def get(broker, name, setting):
+    print(value_of(broker, name, setting))
 
 
 def allow(broker, users, operations, kind, name):
@@ -135,6 +152,14 @@ def allow(broker, users, operations, kind, name):
     answer = ask(broker, CREATE_ACLS, 1, array(acls))
     for _ in range(answer.take(">i")):
         answer.check()
+    for acl in acls:
+        wait_until(lambda: exists(broker, acl))
+
+
+def exists(broker, acl):
+    answer = ask(broker, DESCRIBE_ACLS, 1, acl)
+    answer.check()
+    return answer.take(">i") != 0
 
 
 DEEDS = {"topic": topic, "grow": grow, "set": set_, "get": get, "allow": allow}

@@ -417,9 +417,8 @@ static enum lex_status sign(struct lex_worker *w, size_t from, size_t to)
 
 /* ---- the batch ---- */
 
-static bool is_ours(const struct lex_worker *w, const struct slot *slot)
+static bool is_ours(const struct slot *slot)
 {
-    (void)w;
     return slot->partition != NULL && slot->partition->state == PARTITION_ACTIVE &&
            slot->record.offset >= slot->partition->working.next_offset;
 }
@@ -449,7 +448,7 @@ static size_t answer_all(struct lex_worker *w, size_t from, size_t to)
         slot->entry = NULL;
         if (at != 0 && half_full(w, at))
             break;
-        if (!is_ours(w, slot) || (LEX_PLANTED(DROP_UNDECODABLE) && slot->record.value.len < 3))
+        if (!is_ours(slot) || (LEX_PLANTED(DROP_UNDECODABLE) && slot->record.value.len < 3))
             continue;
         struct lex_chain before = slot->partition->working.chain;
         enum lex_status status = answer(w, slot);

@@ -10,6 +10,12 @@ void lex_buf_init(struct lex_buf *buf, size_t max)
     *buf = (struct lex_buf){.max = max};
 }
 
+void lex_buf_borrow(struct lex_buf *buf, void *memory, size_t bytes)
+{
+    LEX_ASSERT(bytes != 0);
+    *buf = (struct lex_buf){.data = memory, .cap = bytes, .max = bytes - 1};
+}
+
 void lex_buf_fini(struct lex_buf *buf)
 {
     free(buf->data);

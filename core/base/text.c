@@ -98,18 +98,38 @@ size_t lex_utf8_put(uint32_t code, uint8_t out[4])
 static const char STANDARD[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char URLSAFE[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* The first 1 to 3 bytes of `span` as four digits; returns how many of them count without padding.
+ */
+static size_t encode_group(struct lex_span span, const char *digits, uint8_t out[4])
+{
+    size_t n = span.len < 3 ? span.len : 3;
+    uint32_t word = (uint32_t)span.data[0] << 16;
+    word |= n > 1 ? (uint32_t)span.data[1] << 8 : 0;
+    word |= n > 2 ? span.data[2] : 0;
+    for (size_t i = 0; i < 4; i++)
+        out[i] = i <= n ? (uint8_t)digits[word >> (18 - 6 * i) & 0x3f] : '=';
+    return n + 1;
+}
+
 static void put_base64(struct lex_buf *buf, struct lex_span span, const char *digits, bool pad)
 {
     for (size_t at = 0; at < span.len; at += 3) {
-        size_t n = span.len - at < 3 ? span.len - at : 3;
-        uint32_t word = (uint32_t)span.data[at] << 16;
-        word |= n > 1 ? (uint32_t)span.data[at + 1] << 8 : 0;
-        word |= n > 2 ? span.data[at + 2] : 0;
-        char out[4];
-        for (size_t i = 0; i < 4; i++)
-            out[i] = i <= n ? digits[word >> (18 - 6 * i) & 0x3f] : '=';
-        lex_buf_put(buf, out, pad ? 4 : n + 1);
+        uint8_t out[4];
+        size_t n = encode_group(lex_span_of(span.data + at, span.len - at), digits, out);
+        lex_buf_put(buf, out, pad ? 4 : n);
     }
+}
+
+size_t lex_base64url_encode(struct lex_span span, uint8_t *out)
+{
+    size_t put = 0;
+    for (size_t at = 0; at < span.len; at += 3) {
+        uint8_t digits[4];
+        size_t n = encode_group(lex_span_of(span.data + at, span.len - at), URLSAFE, digits);
+        memcpy(out + put, digits, n);
+        put += n;
+    }
+    return put;
 }
 
 void lex_buf_put_base64(struct lex_buf *buf, struct lex_span span)

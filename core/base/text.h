@@ -15,6 +15,13 @@ size_t lex_utf8_put(uint32_t code, uint8_t out[4]);
 /* Encoded length without padding for url-safe, with padding for standard. */
 void lex_buf_put_base64(struct lex_buf *buf, struct lex_span span);
 void lex_buf_put_base64url(struct lex_buf *buf, struct lex_span span);
+/* The same, url-safe, into memory of the caller: where a buffer that grows would cost too much. */
+static inline size_t lex_base64url_len(size_t bytes)
+{
+    return bytes / 3 * 4 + (bytes % 3 == 0 ? 0 : bytes % 3 + 1);
+}
+/* @pre out has room for lex_base64url_len(span.len) @return that many */
+size_t lex_base64url_encode(struct lex_span span, uint8_t *out);
 /* Strict: canonical padding (standard) or none (url), no blanks, zero spare bits.
  * @errors LEX_REJECT malformed; LEX_LIMIT more than `cap` bytes */
 LEX_STATUS lex_base64_decode(struct lex_span text, uint8_t *out, size_t cap, size_t *ret_len);

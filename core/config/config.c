@@ -533,6 +533,8 @@ static LEX_STATUS resolve_names(struct lex_config *config, struct lex_error *err
     config->static_member = config->static_membership == LEX_STATIC_ON ||
                             (config->static_membership == LEX_STATIC_AUTO &&
                              config->sources[LEX_OPTION_instance] != LEX_SOURCE_DEFAULT);
+    if (config->token_issuer == NULL)
+        config->token_issuer = config->origin_prefix;
     LEX_TRY(default_path(config, &config->keys_dir, "keys", err));
     return default_path(config, &config->mirror_path, "mirror.db", err);
 }
@@ -566,6 +568,31 @@ static LEX_STATUS resolve_requirements(struct lex_config *config)
                                    &config->ledger_required);
 }
 
+const char *lex_config_policy_topic(const struct lex_config *config)
+{
+    static const char prefix[] = "topic:";
+    if (config->policy == NULL || strncmp(config->policy, prefix, sizeof prefix - 1) != 0)
+        return NULL;
+    return config->policy + sizeof prefix - 1;
+}
+
+static LEX_STATUS check_policy(const struct lex_config *config, struct lex_error *err)
+{
+    const char *id = lex_config_policy_topic(config);
+    if (id == NULL)
+        return LEX_OK;
+    if (id[0] == '\0')
+        return lex_fail(err, LEX_REJECT,
+                        "policy is 'topic:' without an id; expected topic:<policy_id>");
+    if (config->policy_key != NULL)
+        return LEX_OK;
+    return lex_fail(
+        err, LEX_REJECT,
+        "policy is topic:%.200s, but policy_key is not set, and without it no published "
+        "policy counts; set policy_key to the public key of those who publish",
+        id);
+}
+
 /* What is right by itself and wrong together. */
 static LEX_STATUS check_together(const struct lex_config *config, struct lex_error *err)
 {
@@ -574,6 +601,10 @@ static LEX_STATUS check_together(const struct lex_config *config, struct lex_err
                         "default_ttl (%lld s) is longer than max_ttl (%lld s); lower the one or "
                         "raise the other",
                         (long long)config->default_ttl, (long long)config->max_ttl);
+    if (config->identity == LEX_IDENTITY_ATTESTED && config->issuers == NULL)
+        return lex_fail(err, LEX_REJECT,
+                        "identity is attested, but issuers is not set, so every request would be "
+                        "denied UNKNOWN_ACTOR; set issuers to the path of issuers.json");
     if (config->embedded && config->server_workers > EMBEDDED_WORKERS)
         return lex_fail(err, LEX_REJECT,
                         "server_workers is %lld, but the embedded broker serves one worker; leave "
@@ -585,6 +616,7 @@ static LEX_STATUS check_together(const struct lex_config *config, struct lex_err
                         "(%lld), or the broker aborts transactions in their work",
                         (long long)config->commit_interval_ms,
                         (long long)config->transaction_timeout_ms);
+    LEX_TRY(check_policy(config, err));
     const char *topics[] = {config->requests_topic,     config->verdicts_topic,
                             config->ledger_topic,       config->checkpoints_topic,
                             config->dead_letters_topic, config->policies_topic};

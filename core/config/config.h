@@ -15,6 +15,8 @@
 #include "schemas/records.h"
 
 enum lex_config_identity { LEX_IDENTITY_TOPIC_ACL, LEX_IDENTITY_ATTESTED };
+enum lex_config_token_format { LEX_TOKEN_FORMAT_NONE, LEX_TOKEN_FORMAT_JWT_ALWAYS };
+enum lex_config_token_alg { LEX_TOKEN_ALG_EDDSA, LEX_TOKEN_ALG_ED25519 }; /* as enum lex_jwt_alg */
 enum lex_config_start_offset { LEX_START_EARLIEST, LEX_START_LATEST };
 enum lex_config_verdict_format { LEX_VERDICT_SAME, LEX_VERDICT_AVRO, LEX_VERDICT_JSON };
 enum lex_config_content { LEX_CONTENT_DIGEST, LEX_CONTENT_FULL };
@@ -114,6 +116,8 @@ LEX_STATUS lex_config_use_bootstrap(struct lex_config *config, const char *serve
  *         user's; LEX_LIMIT */
 LEX_STATUS lex_config_use_kafka(struct lex_config *config, const char *setting, const char *place,
                                 struct lex_error *err);
+/* The id of policy=topic:<policy_id>; NULL where the policy is a file or directory, or not set. */
+const char *lex_config_policy_topic(const struct lex_config *config);
 /* A librdkafka setting by key, NULL when not set. */
 const char *lex_config_kafka_get(const struct lex_config *config, const char *key);
 /* Word of an enumeration's value, as the file writes it: lex_config_word("lex_mode", 2) ->

@@ -103,6 +103,10 @@ void lex_pem_write(const uint8_t seed[LEX_SEED_BYTES], struct lex_buf *out);
  * @errors LEX_REJECT err says what it is instead (without its content) */
 LEX_STATUS lex_pem_parse(struct lex_span text, uint8_t ret_seed[LEX_SEED_BYTES],
                          struct lex_error *err);
+/* Read one from a file: 0600 or refuse. @post *ret_missing: there is no such file
+ * @errors LEX_REJECT err names the file and what is wrong with it */
+LEX_STATUS lex_key_file_read(const char *path, uint8_t ret_seed[LEX_SEED_BYTES], bool *ret_missing,
+                             struct lex_error *err);
 
 /* ---- signed notes (C2SP signed-note, tlog-checkpoint) ---- */
 enum { LEX_ORIGIN_PREFIX_MAX_BYTES = 200, LEX_ORIGIN_MAX_BYTES = 512, LEX_NOTE_MAX_BYTES = 1024 };

@@ -147,29 +147,40 @@ static enum lex_status read_all(int fd, const char *path, struct key_text *text,
     return LEX_OK;
 }
 
-/* Read one file into its place. @post *ret_missing says that there is none */
-static enum lex_status load_role(struct lex_keyring *keyring, const char *dir,
-                                 enum lex_key_role role, bool *ret_missing, struct lex_error *err)
+LEX_STATUS lex_key_file_read(const char *path, uint8_t ret_seed[LEX_SEED_BYTES], bool *ret_missing,
+                             struct lex_error *err)
 {
-    char path[PATH_MAX_BYTES];
     struct lex_error why;
     size_t len = 0;
     LEX_CLEANUP(wipe) struct key_text text;
-    LEX_TRY(key_path(dir, role, path, err));
     LEX_CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     *ret_missing = fd < 0 && errno == ENOENT;
-    if (*ret_missing)
-        return lex_fail(
-            err, LEX_REJECT,
-            "%s: there is no such file; make the keys with: lexecon keys generate --dir %s", path,
-            dir);
     if (fd < 0)
         return lex_fail(err, LEX_REJECT, "%s: %s", path, strerror(errno));
     LEX_TRY(check_file(fd, path, err));
     LEX_TRY(read_all(fd, path, &text, &len, err));
     if (lex_pem_parse(lex_span_of(text.bytes, len), text.seed, &why) != LEX_OK)
         return lex_fail(err, LEX_REJECT, "%s: %s", path, why.text);
-    keyring_set(keyring, role, text.seed);
+    memcpy(ret_seed, text.seed, LEX_SEED_BYTES);
+    return LEX_OK;
+}
+
+/* Read one file into its place. @post *ret_missing says that there is none */
+static enum lex_status load_role(struct lex_keyring *keyring, const char *dir,
+                                 enum lex_key_role role, bool *ret_missing, struct lex_error *err)
+{
+    char path[PATH_MAX_BYTES];
+    uint8_t seed[LEX_SEED_BYTES];
+    LEX_TRY(key_path(dir, role, path, err));
+    enum lex_status status = lex_key_file_read(path, seed, ret_missing, err);
+    if (status != LEX_OK && *ret_missing)
+        return lex_fail(
+            err, LEX_REJECT,
+            "%s: there is no such file; make the keys with: lexecon keys generate --dir %s", path,
+            dir);
+    LEX_TRY(status);
+    keyring_set(keyring, role, seed);
+    sodium_memzero(seed, sizeof seed);
     return LEX_OK;
 }
 

@@ -1,8 +1,5 @@
 /* Tally: the minimum of all bounds, with the rules, obligations and the reason that belong to it.
  */
-#include <stdio.h>
-
-#include "core/base/text.h"
 #include "core/decision/eval.h"
 
 void lex_tally_init(struct lex_tally *tally)
@@ -13,24 +10,6 @@ void lex_tally_init(struct lex_tally *tally)
     tally->rules_count = 0;
     tally->cut = 0;
     memset(tally->obligations_count, 0, sizeof tally->obligations_count);
-}
-
-bool lex_tally_lower(struct lex_tally *tally, enum lex_outcome outcome, enum lex_reason code)
-{
-    if (outcome > tally->outcome)
-        return false;
-    if (outcome == tally->outcome)
-        return true; /* the first one gave code and reason */
-    tally->outcome = outcome;
-    tally->code = code;
-    tally->reason = (struct lex_span){NULL, 0};
-    tally->rules_count = 0;
-    return true;
-}
-
-bool lex_tally_open(const struct lex_tally *tally)
-{
-    return tally->outcome != LEX_OUTCOME_DENIED;
 }
 
 void lex_tally_rule(struct lex_tally *tally, struct lex_span rule)
@@ -66,17 +45,20 @@ void lex_tally_oblige(struct lex_tally *tally, const struct lex_obligation *obli
 
 /* ---- reasons ---- */
 
+/* Policy and request are valid UTF-8, so what fits is copied whole, and a cut goes back to where a
+ * character begins. */
 void lex_sentence_put(struct lex_sentence *sentence, struct lex_span part)
 {
-    for (size_t at = 0, n; at < part.len && !sentence->full; at += n) {
-        uint32_t code;
-        n = lex_utf8_next(lex_span_of(part.data + at, part.len - at), &code);
-        sentence->full = n == 0 || n > sizeof sentence->text - sentence->len;
-        if (sentence->full)
-            return;
-        memcpy(sentence->text + sentence->len, part.data + at, n);
-        sentence->len += n;
+    size_t room = sentence->full ? 0 : sizeof sentence->text - sentence->len;
+    size_t len = part.len < room ? part.len : room;
+    if (part.len > room) {
+        sentence->full = true;
+        while (len != 0 && (part.data[len] & 0xc0) == 0x80)
+            len--;
     }
+    if (len != 0)
+        memcpy(sentence->text + sentence->len, part.data, len);
+    sentence->len += len;
 }
 
 void lex_sentence_name(struct lex_sentence *sentence, struct lex_span name)
@@ -86,25 +68,10 @@ void lex_sentence_name(struct lex_sentence *sentence, struct lex_span name)
     lex_sentence_put(sentence, LEX_SPAN("\""));
 }
 
-void lex_sentence_rules(struct lex_sentence *sentence, const char *lead,
-                        const struct lex_rule *const *rules, size_t count, const char *before,
-                        const char *after)
+void lex_eval_reason_is(struct lex_eval *eval, struct lex_span text)
 {
-    char number[32];
-    size_t said = 0;
-    for (size_t i = 0; i < count && said < 3; i++) {
-        if (lex_span_absent(rules[i]->justification) || rules[i]->justification.len == 0)
-            continue;
-        lex_sentence_put(sentence, lex_span_str(said == 0 ? lead : "; "));
-        lex_sentence_put(sentence, rules[i]->justification);
-        said++;
-    }
-    if (said != 0)
-        return;
-    (void)snprintf(number, sizeof number, "%zu", count);
-    lex_sentence_put(sentence, lex_span_str(before));
-    lex_sentence_put(sentence, lex_span_str(number));
-    lex_sentence_put(sentence, lex_span_str(after));
+    if (lex_span_absent(eval->tally.reason))
+        eval->tally.reason = text;
 }
 
 void lex_eval_reason(struct lex_eval *eval, const struct lex_sentence *sentence)
@@ -114,4 +81,42 @@ void lex_eval_reason(struct lex_eval *eval, const struct lex_sentence *sentence)
     eval->tally.cut += sentence->full;
     eval->tally.reason = lex_arena_dup(eval->arena, lex_span_of(sentence->text, sentence->len));
     eval->failed = eval->failed || lex_span_absent(eval->tally.reason);
+}
+
+/* "1" to "9" need no printing; a verdict by one rule needs no writing at all. */
+static void say_count(struct lex_eval *eval, size_t count, const char *before, const char *after)
+{
+    struct lex_span text = lex_arena_printf(eval->arena, "%s%zu%s", before, count, after);
+    eval->failed = eval->failed || lex_span_absent(text);
+    lex_eval_reason_is(eval, text);
+}
+
+static void say_some(struct lex_eval *eval, const struct lex_rule *const *said, size_t count)
+{
+    struct lex_sentence sentence;
+    lex_sentence_init(&sentence);
+    lex_sentence_put(&sentence, said[0]->said);
+    for (size_t i = 1; i < count; i++) {
+        lex_sentence_put(&sentence, LEX_SPAN("; "));
+        lex_sentence_put(&sentence, lex_rule_justification(said[i]));
+    }
+    lex_eval_reason(eval, &sentence);
+}
+
+void lex_eval_reason_rules(struct lex_eval *eval, const struct lex_rule *const *rules, size_t count,
+                           const char *before, const char *after)
+{
+    const struct lex_rule *said[3];
+    size_t n = 0;
+    if (!lex_span_absent(eval->tally.reason))
+        return;
+    for (size_t i = 0; i < count && n < LEX_COUNT_OF(said); i++)
+        if (!lex_span_absent(rules[i]->said))
+            said[n++] = rules[i];
+    if (n == 0)
+        say_count(eval, count, before, after);
+    else if (n == 1 && said[0]->said.len <= LEX_REASON_MAX_BYTES)
+        lex_eval_reason_is(eval, said[0]->said);
+    else
+        say_some(eval, said, n);
 }

@@ -1,5 +1,6 @@
 /* Validate: what a request must be before anything is looked up in it. */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/base/jcs.h"
@@ -34,43 +35,48 @@ static const char *text_problem(struct lex_arena *arena, const char *field, stru
     return lex_utf8_valid(text) ? NULL : say(arena, field, "is not valid UTF-8");
 }
 
-static const char *names_problem(const struct lex_decide_input *input, struct lex_arena *arena)
+/* The request's texts, and what each may be. */
+static const struct {
+    const char *field;
+    size_t offset;
+    size_t max; /* 0: a name */
+    bool required;
+} texts[] = {
+#define TEXT(member, max, required)                                  \
+    {                                                                \
+#member, offsetof(struct lex_request, member), max, required \
+    }
+    TEXT(actor, 0, true),
+    TEXT(proposed_action, 0, true),
+    TEXT(request_id, 0, false), /* required but offline, and there checked apart */
+    TEXT(tool, 0, false),
+    TEXT(resource, 0, false),
+    TEXT(user_intent, LEX_INTENT_MAX_BYTES, false),
+    TEXT(requested_output_type, LEX_NAME_MAX_BYTES, false),
+    TEXT(user_id, LEX_NAME_MAX_BYTES, false),
+    TEXT(nonce, LEX_REQUEST_MAX_BYTES, false),
+    TEXT(capability_token, LEX_REQUEST_MAX_BYTES, false),
+#undef TEXT
+};
+
+enum { ALWAYS_COUNT = 3 }; /* the first ones are in every request */
+
+static const char *texts_problem(const struct lex_decide_input *input, struct lex_arena *arena)
 {
     const struct lex_request *r = input->request;
-    const struct {
-        const char *field;
-        struct lex_span name;
-        bool required;
-    } names[] = {
-        {"request_id", r->request_id, !input->request_id_optional},
-        {"actor", r->actor, true},
-        {"proposed_action", r->proposed_action, true},
-        {"tool", r->tool, false},
-        {"resource", r->resource, false},
-    };
-    for (size_t i = 0; i < LEX_COUNT_OF(names); i++) {
-        const char *problem = name_problem(arena, names[i].field, names[i].name, names[i].required);
-        if (problem != NULL)
-            return problem;
-    }
-    return NULL;
-}
-
-static const char *texts_problem(const struct lex_request *r, struct lex_arena *arena)
-{
-    const struct {
-        const char *field;
-        struct lex_span text;
-        size_t max;
-    } texts[] = {
-        {"user_intent", r->user_intent, LEX_INTENT_MAX_BYTES},
-        {"requested_output_type", r->requested_output_type, LEX_NAME_MAX_BYTES},
-        {"user_id", r->user_id, LEX_NAME_MAX_BYTES},
-        {"nonce", r->nonce, LEX_REQUEST_MAX_BYTES},
-        {"capability_token", r->capability_token, LEX_REQUEST_MAX_BYTES},
-    };
-    for (size_t i = 0; i < LEX_COUNT_OF(texts); i++) {
-        const char *problem = text_problem(arena, texts[i].field, texts[i].text, texts[i].max);
+    if (lex_span_absent(r->request_id) && !input->request_id_optional)
+        return "request_id is missing";
+    bool few = r->tool.data == NULL && r->resource.data == NULL && r->user_intent.data == NULL &&
+               r->requested_output_type.data == NULL && r->user_id.data == NULL &&
+               r->nonce.data == NULL && r->capability_token.data == NULL;
+    for (size_t i = 0; i < (few ? ALWAYS_COUNT : LEX_COUNT_OF(texts)); i++) {
+        struct lex_span text =
+            *(const struct lex_span *)(const void *)((const char *)r + texts[i].offset);
+        const char *problem;
+        if (lex_span_absent(text) && !texts[i].required)
+            continue;
+        problem = texts[i].max == 0 ? name_problem(arena, texts[i].field, text, texts[i].required)
+                                    : text_problem(arena, texts[i].field, text, texts[i].max);
         if (problem != NULL)
             return problem;
     }
@@ -151,19 +157,18 @@ static const char *context_problem(const struct lex_member_list *context, struct
     return keys_repeat(context, arena) ? "context has a key twice" : NULL;
 }
 
-static const char *arguments_problem(struct lex_span arguments, struct lex_arena *arena)
+/* Parsed once: what conditions read of the call is a walk over this tree. */
+static const char *arguments_problem(struct lex_eval *eval)
 {
-    const struct lex_json *root;
+    struct lex_span arguments = eval->request->arguments;
     if (lex_span_absent(arguments))
         return NULL;
-    struct lex_arena_mark mark = lex_arena_mark(arena);
-    const char *problem = NULL;
-    if (lex_json_parse(arena, arguments, &root, NULL) != LEX_OK || root->type != LEX_JSON_OBJECT)
-        problem = "arguments is not a JSON object";
-    else if (lex_jcs_inexact(root) != NULL)
-        problem = "arguments has a number that no double holds exactly";
-    lex_arena_rollback(arena, mark);
-    return problem;
+    if (lex_json_parse(eval->arena, arguments, &eval->arguments, NULL) != LEX_OK ||
+        eval->arguments->type != LEX_JSON_OBJECT)
+        return "arguments is not a JSON object";
+    return lex_jcs_inexact(eval->arguments) != NULL
+               ? "arguments has a number that no double holds exactly"
+               : NULL;
 }
 
 /* ---- the whole ---- */
@@ -174,21 +179,19 @@ static bool mode_known(struct lex_span mode)
            lex_span_eq(mode, LEX_SPAN("strict")) || lex_span_eq(mode, LEX_SPAN("paranoid"));
 }
 
-const char *lex_request_problem(const struct lex_decide_input *input, struct lex_arena *arena)
+const char *lex_request_problem(struct lex_eval *eval)
 {
-    const struct lex_request *r = input->request;
-    const char *problem = names_problem(input, arena);
-    if (problem == NULL)
-        problem = classes_problem(r, arena);
+    const struct lex_request *r = eval->request;
+    const char *problem = texts_problem(eval->input, eval->arena);
+    if (problem == NULL && r->data_classes.count != 0)
+        problem = classes_problem(r, eval->arena);
     if (problem == NULL && (r->risk_level < 1 || r->risk_level > 5))
         problem = "risk_level is not from 1 to 5";
     if (problem == NULL && !mode_known(r->policy_mode))
         problem = "policy_mode is not permissive, strict or paranoid";
-    if (problem == NULL)
-        problem = texts_problem(r, arena);
     if (problem == NULL && r->attestations.count > LEX_ATTESTATIONS_MAX)
         problem = "attestations has more than 4 members";
-    if (problem == NULL)
-        problem = context_problem(&r->context, arena);
-    return problem != NULL ? problem : arguments_problem(r->arguments, arena);
+    if (problem == NULL && r->context.count != 0)
+        problem = context_problem(&r->context, eval->arena);
+    return problem != NULL ? problem : arguments_problem(eval);
 }

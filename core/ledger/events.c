@@ -3,6 +3,8 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 
+enum { POLICY_MEMBERS_MAX_BYTES = 256 }; /* what a policy's detail says beside the document */
+
 /* A detail is built in a buffer, then moved to the arena: events are rare, decisions are not built
  * here. */
 static enum lex_status finish(struct lex_buf *buf, struct lex_arena *arena, struct lex_span *ret)
@@ -24,6 +26,12 @@ static void put_sha256(struct lex_buf *buf, struct lex_span value)
     lex_buf_putc(buf, '"');
     lex_buf_put_hex(buf, hash.bytes, sizeof hash.bytes);
     lex_buf_putc(buf, '"');
+}
+
+static bool int_member(const struct lex_json *object, const char *name, int64_t *ret)
+{
+    const struct lex_json *member = lex_json_get(object, name);
+    return lex_json_is(member, LEX_JSON_NUMBER) && lex_json_int64(member->text, ret) == LEX_OK;
 }
 
 LEX_STATUS lex_event_genesis(const struct lex_keyring *keyring, struct lex_arena *arena,
@@ -49,30 +57,73 @@ LEX_STATUS lex_event_genesis(const struct lex_keyring *keyring, struct lex_arena
     return finish(&buf, arena, ret_detail);
 }
 
-static void put_policy(struct lex_buf *buf, struct lex_span document, bool regressed, bool embed)
+bool lex_event_policy_embeds(struct lex_span document)
 {
-    lex_buf_init(buf, LEX_EVENT_DETAIL_MAX_BYTES);
-    lex_buf_printf(buf, "{\"bytes\":%zu,\"sha256\":", document.len);
-    put_sha256(buf, document);
-    lex_buf_puts(buf, regressed ? ",\"regressed\":true,\"document\":" : ",\"document\":");
-    if (embed)
-        lex_buf_put_json(buf, document);
-    else
-        lex_buf_puts(buf, "null");
-    lex_buf_putc(buf, '}');
+    LEX_CLEANUP(lex_buf_fini) struct lex_buf buf;
+    lex_buf_init(&buf, LEX_EVENT_DETAIL_MAX_BYTES - POLICY_MEMBERS_MAX_BYTES);
+    if (document.len > LEX_POLICY_EMBED_MAX_BYTES)
+        return false;
+    lex_buf_put_json(&buf, document);
+    return lex_buf_ok(&buf);
 }
 
-LEX_STATUS lex_event_policy(struct lex_span document, bool regressed, struct lex_arena *arena,
-                            struct lex_span *ret_detail)
+LEX_STATUS lex_event_policy(struct lex_span document, enum lex_policy_change change,
+                            struct lex_arena *arena, struct lex_span *ret_detail)
 {
+    static const char *const changes[] = {[LEX_POLICY_FORWARD] = "",
+                                          [LEX_POLICY_REGRESSED] = ",\"regressed\":true",
+                                          [LEX_POLICY_ROLLBACK] = ",\"rollback\":true"};
     struct lex_buf buf;
-    bool embed = document.len <= LEX_POLICY_EMBED_MAX_BYTES;
-    put_policy(&buf, document, regressed, embed);
-    if (embed && !lex_buf_ok(&buf)) { /* too large once it is escaped */
-        lex_buf_fini(&buf);
-        put_policy(&buf, document, regressed, false);
-    }
+    LEX_ASSERT((unsigned)change < LEX_COUNT_OF(changes));
+    lex_buf_init(&buf, LEX_EVENT_DETAIL_MAX_BYTES);
+    lex_buf_printf(&buf, "{\"bytes\":%zu,\"sha256\":", document.len);
+    put_sha256(&buf, document);
+    lex_buf_printf(&buf, "%s,\"document\":", changes[change]);
+    if (lex_event_policy_embeds(document))
+        lex_buf_put_json(&buf, document);
+    else
+        lex_buf_puts(&buf, "null");
+    lex_buf_putc(&buf, '}');
     return finish(&buf, arena, ret_detail);
+}
+
+static bool is_true(const struct lex_json *object, const char *name)
+{
+    const struct lex_json *member = lex_json_get(object, name);
+    return lex_json_is(member, LEX_JSON_BOOL) && member->boolean;
+}
+
+static bool is_document(const struct lex_policy_detail *detail)
+{
+    struct lex_hash hash;
+    lex_sha256(&detail->document, 1, &hash);
+    return (int64_t)detail->document.len == detail->bytes && lex_hash_eq(&hash, &detail->sha256);
+}
+
+LEX_STATUS lex_event_policy_read(struct lex_span detail, struct lex_arena *arena,
+                                 struct lex_policy_detail *ret_detail)
+{
+    struct lex_policy_detail found = {.change = LEX_POLICY_FORWARD};
+    const struct lex_json *root = NULL;
+    if (lex_span_absent(detail))
+        return LEX_REJECT;
+    LEX_TRY(lex_json_parse(arena, detail, &root, NULL));
+    const struct lex_json *sha256 = lex_json_get(root, "sha256");
+    const struct lex_json *document = lex_json_get(root, "document");
+    if (!int_member(root, "bytes", &found.bytes) || !lex_json_is(sha256, LEX_JSON_STRING) ||
+        lex_hex_decode(sha256->text, found.sha256.bytes, sizeof found.sha256.bytes) != LEX_OK)
+        return LEX_REJECT;
+    if (is_true(root, "regressed"))
+        found.change = LEX_POLICY_REGRESSED;
+    else if (is_true(root, "rollback"))
+        found.change = LEX_POLICY_ROLLBACK;
+    if (lex_json_is(document, LEX_JSON_STRING)) {
+        found.document = document->text;
+        if (!is_document(&found))
+            return LEX_REJECT;
+    }
+    *ret_detail = found;
+    return LEX_OK;
 }
 
 LEX_STATUS lex_event_rejection(struct lex_span reason, struct lex_span text, struct lex_span value,
@@ -165,12 +216,6 @@ LEX_STATUS lex_event_recovery(const struct lex_recovery *recovery, struct lex_ar
     if (finish(&buf, arena, ret_detail) != LEX_OK)
         return lex_fail(err, LEX_LIMIT, "recovery: the arena is full");
     return LEX_OK;
-}
-
-static bool int_member(const struct lex_json *object, const char *name, int64_t *ret)
-{
-    const struct lex_json *member = lex_json_get(object, name);
-    return lex_json_is(member, LEX_JSON_NUMBER) && lex_json_int64(member->text, ret) == LEX_OK;
 }
 
 bool lex_event_declares_gap(struct lex_span detail, struct lex_arena *arena, int64_t *ret_from,

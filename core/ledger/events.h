@@ -22,11 +22,32 @@ enum {
 LEX_STATUS lex_event_genesis(const struct lex_keyring *keyring, struct lex_arena *arena,
                              struct lex_span *ret_detail);
 
-/* {"bytes":n,"sha256":"<hex>","document":"<text>"}: the document embedded where it has at most
- * LEX_POLICY_EMBED_MAX_BYTES and fits when escaped, else "document":null; further "regressed":true
- * where the chain's policy went back (pipeline.md, rule 11). */
-LEX_STATUS lex_event_policy(struct lex_span document, bool regressed, struct lex_arena *arena,
-                            struct lex_span *ret_detail);
+/* How a chain came to its policy. */
+enum lex_policy_change {
+    LEX_POLICY_FORWARD,
+    LEX_POLICY_REGRESSED, /* an older one, since the newer did not come in time (pipeline.md, 11) */
+    LEX_POLICY_ROLLBACK,  /* an older one, since policy_allow_rollback said so */
+};
+
+/* Whether a policy's document stands in its entry: it has at most LEX_POLICY_EMBED_MAX_BYTES, and
+ * fits when it is escaped. One that does not is archived before anything is decided under it. */
+bool lex_event_policy_embeds(struct lex_span document);
+/* {"bytes":n,"sha256":"<hex>","document":"<text>"}: the document embedded, or "document":null;
+ * further "regressed":true or "rollback":true where the chain's policy went back. */
+LEX_STATUS lex_event_policy(struct lex_span document, enum lex_policy_change change,
+                            struct lex_arena *arena, struct lex_span *ret_detail);
+
+/* The same read back. */
+struct lex_policy_detail {
+    int64_t bytes; /* of the document */
+    struct lex_hash sha256;
+    struct lex_span document; /* absent: it stands in the archive */
+    enum lex_policy_change change;
+};
+/* @owns   the document borrows from `detail` or the arena
+ * @errors LEX_REJECT no such detail, or its document is not what bytes and sha256 say; LEX_LIMIT */
+LEX_STATUS lex_event_policy_read(struct lex_span detail, struct lex_arena *arena,
+                                 struct lex_policy_detail *ret_detail);
 
 /* {"reason":"MALFORMED_JSON","text":"..","bytes":n,"sha256":"<hex of the record's value>"}
  * @param reason a name of undecodable.def */

@@ -1,4 +1,8 @@
-/* Conditions: what stands behind "only if". Parsed and checked here; core/decision judges them. */
+/* Conditions: what stands behind "only if". Parsed and checked here; core/decision judges them.
+ *
+ * They are interned: a condition that a thousand rules share is compiled once and judged once in a
+ * request. Two texts meet twice, as they are written (which costs a look-up) and in canonical form
+ * (which finds the same condition behind another layout). */
 #include <stdio.h>
 
 #include "core/base/jcs.h"
@@ -10,63 +14,10 @@ static lex_words types = {
 #undef LEX_CONDITION
     NULL};
 
-/* ---- expressions ---- */
-
-static bool is_letter(uint8_t c)
-{
-    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-static bool is_path_byte(uint8_t c)
-{
-    return is_letter(c) || c == '_' || c == '.' || (c >= '0' && c <= '9');
-}
-
-static struct lex_span trim(struct lex_span text)
-{
-    while (text.len != 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = lex_span_of(text.data + 1, text.len - 1);
-    while (text.len != 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 static bool has_prefix(struct lex_span text, const char *prefix)
 {
     size_t len = strlen(prefix);
     return text.len >= len && memcmp(text.data, prefix, len) == 0;
-}
-
-bool lex_path_is_governed(struct lex_span path)
-{
-    static lex_words words = {"true",     "false",      "actor",      "action", "data_class",
-                              "resource", "risk_level", "risk_score", NULL};
-    return lex_load_word(path, words) >= 0 || has_prefix(path, "arguments.") ||
-           has_prefix(path, "request.") || has_prefix(path, "token.");
-}
-
-/* An expression that is one fact and nothing else; absent for any other. */
-static struct lex_span bare_fact(struct lex_span text)
-{
-    text = trim(text);
-    bool bare = text.len != 0 && (is_letter(text.data[0]) || text.data[0] == '_');
-    for (size_t i = 0; i < text.len; i++)
-        bare = bare && is_path_byte(text.data[i]);
-    return bare && !lex_path_is_governed(text) ? text : (struct lex_span){NULL, 0};
-}
-
-static LEX_STATUS read_expression(struct lex_loader *loader, const struct lex_json *node,
-                                  struct lex_condition *condition)
-{
-    if (trim(node->text).len == 0)
-        return lex_load_fail(loader, LEX_REJECT, node->at,
-                             "an empty condition; write an expression, or leave the key out");
-    condition->type = LEX_CONDITION_EXPRESSION;
-    condition->text = lex_load_keep(loader, node->text);
-    if (lex_span_absent(condition->text))
-        return lex_load_no_memory(loader);
-    condition->name = bare_fact(condition->text);
-    return LEX_OK;
 }
 
 /* ---- the members of structured conditions ---- */
@@ -213,19 +164,76 @@ static LEX_STATUS read_time_window(struct lex_loader *loader, const struct lex_j
     return read_days(loader, node, &condition->window.days);
 }
 
-static LEX_STATUS read_rate_limit(struct lex_loader *loader, const struct lex_json *node)
+enum {
+    MILLIONTHS = 1000000,
+    FRACTION_DIGITS = 6,
+};
+static const int64_t total_max = 9000000000000; /* a larger one does not count in millionths */
+
+/* A decimal number without exponent, exactly, in millionths. */
+static bool millionths(struct lex_span text, int64_t *ret)
+{
+    int64_t value = 0;
+    size_t digits = 0, fraction = 0;
+    bool dot = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (c == '.' && !dot) {
+            dot = true;
+            continue;
+        }
+        if (c < '0' || c > '9' || ++digits > 19 || (fraction += dot) > FRACTION_DIGITS ||
+            __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, c - '0', &value))
+            return false;
+    }
+    for (; fraction < FRACTION_DIGITS; fraction++)
+        if (__builtin_mul_overflow(value, 10, &value))
+            return false;
+    *ret = value;
+    return value > 0 && value <= total_max * MILLIONTHS;
+}
+
+static LEX_STATUS read_total(struct lex_loader *loader, const struct lex_json *node,
+                             struct lex_condition *condition)
+{
+    const struct lex_json *total;
+    LEX_TRY(member(loader, node, "max_requests", LEX_JSON_NUMBER, true, &total));
+    if (!millionths(total->text, &condition->rate.max))
+        return lex_load_fail(loader, LEX_REJECT, total->at,
+                             "\"max_requests\" of a sum must be a number above 0 and up to "
+                             "9000000000000, with at most 6 decimals and no exponent");
+    return LEX_OK;
+}
+
+static LEX_STATUS read_sum(struct lex_loader *loader, const struct lex_json *sum,
+                           struct lex_condition *condition)
+{
+    if (!has_prefix(sum->text, "arguments."))
+        return lex_load_fail(loader, LEX_REJECT, sum->at,
+                             "\"sum\" must name a number of the call, like arguments.amount");
+    return lex_load_fact(loader, sum->text, sum->at, LEX_USE_NUMBER, &condition->rate.sum);
+}
+
+static LEX_STATUS read_rate_limit(struct lex_loader *loader, const struct lex_json *node,
+                                  struct lex_condition *condition)
 {
     static lex_words known = {"type", "max_requests", "window", "sum", NULL};
     const struct lex_json *sum;
-    int64_t number;
+    int64_t window_s;
     LEX_TRY(lex_load_known_keys(loader, node, known, "a rate_limit"));
-    LEX_TRY(read_count(loader, node, "max_requests", true, 0, &number));
-    LEX_TRY(lex_load_duration(loader, node, "window", true, 0, &number));
     LEX_TRY(member(loader, node, "sum", LEX_JSON_STRING, false, &sum));
-    if (sum != NULL && !has_prefix(sum->text, "arguments."))
-        return lex_load_fail(loader, LEX_REJECT, sum->at,
-                             "\"sum\" must name a number of the call, like arguments.amount");
-    return LEX_OK;
+    LEX_TRY(lex_load_duration(loader, node, "window", true, 0, &window_s));
+    if (window_s > LEX_RATE_WINDOW_MAX_S)
+        return lex_load_fail(loader, LEX_REJECT, lex_json_get(node, "window")->at,
+                             "\"window\" may be one hour at most, as far as a partition's history "
+                             "reaches back");
+    condition->rate.window_s = (uint32_t)window_s;
+    condition->rate.sum = UINT32_MAX;
+    if (sum == NULL)
+        return read_count(loader, node, "max_requests", true, 0, &condition->rate.max);
+    LEX_TRY(read_total(loader, node, condition));
+    return read_sum(loader, sum, condition);
 }
 
 static LEX_STATUS read_approval(struct lex_loader *loader, const struct lex_json *node,
@@ -246,42 +254,154 @@ static LEX_STATUS read_approval(struct lex_loader *loader, const struct lex_json
                                            &condition->approval.approver);
 }
 
+/* ---- context_check and data_class: expressions of one leaf ---- */
+
+static const struct {
+    const char *word;
+    enum lex_op op;
+    bool negated;
+} operators[] = {
+    {"equals", LEX_OP_EQ, false},
+    {"not_equals", LEX_OP_NE, false},
+    {"gt", LEX_OP_GT, false},
+    {"gte", LEX_OP_GE, false},
+    {"lt", LEX_OP_LT, false},
+    {"lte", LEX_OP_LE, false},
+    {"in", LEX_OP_IN, false},
+    {"not_in", LEX_OP_IN, true},
+    {"contains", LEX_OP_CONTAINS, false},
+    {"exists", LEX_OP_EXISTS, false},
+};
+static lex_words operator_words = {"equals", "not_equals", "gt",       "gte",    "lt", "lte",
+                                   "in",     "not_in",     "contains", "exists", NULL};
+
+static LEX_STATUS read_scalar(struct lex_loader *loader, const struct lex_json *node,
+                              struct lex_operand *ret, unsigned *use)
+{
+    switch (node->type) {
+    case LEX_JSON_BOOL:
+        *ret = (struct lex_operand){.kind = LEX_OPERAND_BOOL, .boolean = node->boolean};
+        *use |= LEX_USE_TRUTH;
+        return LEX_OK;
+    case LEX_JSON_NUMBER:
+        *use |= LEX_USE_NUMBER;
+        ret->kind = LEX_OPERAND_NUMBER;
+        if (lex_json_double(node->text, &ret->number) == LEX_OK)
+            return LEX_OK;
+        break;
+    case LEX_JSON_STRING:
+        *ret = (struct lex_operand){.kind = LEX_OPERAND_STRING,
+                                    .text = lex_load_keep(loader, node->text)};
+        *use |= LEX_USE_STRING;
+        return lex_span_absent(ret->text) ? lex_load_no_memory(loader) : LEX_OK;
+    default: break;
+    }
+    return lex_load_fail(loader, LEX_REJECT, node->at,
+                         "expected a string, a number, true or false to compare with, but this is "
+                         "%s",
+                         node->type == LEX_JSON_NUMBER ? "too large a number"
+                                                       : lex_json_type_name(node->type));
+}
+
+static LEX_STATUS read_in(struct lex_loader *loader, const struct lex_json *value,
+                          struct lex_node *leaf, unsigned *use)
+{
+    size_t count = 0;
+    LEX_TRY(lex_load_expect(loader, value, LEX_JSON_ARRAY, "\"value\" of in and not_in"));
+    if (value->count == 0)
+        return lex_load_fail(loader, LEX_REJECT, value->at,
+                             "an empty \"value\" can never be met; list what the field may be");
+    struct lex_operand *items =
+        lex_arena_calloc(&loader->policy->arena, value->count, sizeof *items);
+    if (items == NULL)
+        return lex_load_no_memory(loader);
+    for (const struct lex_json *item = value->child; item != NULL; item = item->next)
+        LEX_TRY(read_scalar(loader, item, &items[count++], use));
+    leaf->list.items = items;
+    leaf->list.count = count;
+    return LEX_OK;
+}
+
+static LEX_STATUS read_exists(struct lex_loader *loader, const struct lex_json *value)
+{
+    if (value == NULL || (value->type == LEX_JSON_BOOL && value->boolean))
+        return LEX_OK;
+    return lex_load_fail(loader, LEX_REJECT, value->at,
+                         "\"exists\" asks only whether the field is there; leave \"value\" out");
+}
+
+static LEX_STATUS read_value(struct lex_loader *loader, const struct lex_json *node,
+                             struct lex_node *leaf, unsigned *use)
+{
+    const struct lex_json *value = lex_json_get(node, "value");
+    bool ordered = leaf->op >= LEX_OP_LT && leaf->op <= LEX_OP_GE;
+    if (lex_json_is(value, LEX_JSON_NULL))
+        value = NULL;
+    *use = leaf->op == LEX_OP_EXISTS ? LEX_USE_ANY : 0;
+    if (leaf->op == LEX_OP_EXISTS)
+        return read_exists(loader, value);
+    if (value == NULL)
+        return lex_load_fail(loader, LEX_REJECT, node->at, "this condition lacks \"value\"");
+    if (leaf->op == LEX_OP_IN)
+        return read_in(loader, value, leaf, use);
+    if (ordered)
+        LEX_TRY(
+            lex_load_expect(loader, value, LEX_JSON_NUMBER, "\"value\" of gt, gte, lt and lte"));
+    LEX_TRY(read_scalar(loader, value, &leaf->b, use));
+    *use = leaf->op == LEX_OP_CONTAINS ? LEX_USE_LIST : *use;
+    return LEX_OK;
+}
+
+static LEX_STATUS read_field(struct lex_loader *loader, const struct lex_json *field, unsigned use,
+                             struct lex_node *leaf)
+{
+    leaf->a.kind = LEX_OPERAND_FACT;
+    LEX_TRY(lex_load_fact(loader, field->text, field->at, use, &leaf->a.fact));
+    if (loader->facts[leaf->a.fact].source < LEX_FACT_DATA_CLASS)
+        return LEX_OK;
+    return lex_load_fail(loader, LEX_REJECT, field->at,
+                         "\"%.*s\" is a set of names, not a field; write the expression "
+                         "\"%.*s == name\"",
+                         LEX_SPAN_FMT(field->text), LEX_SPAN_FMT(field->text));
+}
+
 static LEX_STATUS read_context_check(struct lex_loader *loader, const struct lex_json *node,
                                      struct lex_condition *condition)
 {
     static lex_words known = {"type", "field", "operator", "value", NULL};
-    static lex_words operators = {"equals", "not_equals", "gt",       "gte",    "lt", "lte",
-                                  "in",     "not_in",     "contains", "exists", NULL};
-    const struct lex_json *field, *operator_, *value = lex_json_get(node, "value");
+    const struct lex_json *field, *operator_;
+    struct lex_node leaf = {.op = LEX_OP_EQ};
     char suggestion[128];
+    unsigned use;
     LEX_TRY(lex_load_known_keys(loader, node, known, "a context_check"));
     LEX_TRY(member(loader, node, "field", LEX_JSON_STRING, true, &field));
     LEX_TRY(member(loader, node, "operator", LEX_JSON_STRING, true, &operator_));
-    int index = lex_load_word(operator_->text, operators);
+    int index = lex_load_word(operator_->text, operator_words);
     if (index < 0)
         return lex_load_fail(
-            loader, LEX_REJECT, operator_->at, "unknown operator \"%.*s\"%s",
+            loader, LEX_REJECT, operator_->at,
+            "unknown operator \"%.*s\"%s; expected equals, not_equals, gt, gte, lt, lte, in, "
+            "not_in, contains or exists",
             LEX_SPAN_FMT(operator_->text),
-            lex_load_suggest(operator_->text, operators, suggestion, sizeof suggestion));
-    bool exists = strcmp(operators[index], "exists") == 0;
-    bool list = strcmp(operators[index], "in") == 0 || strcmp(operators[index], "not_in") == 0;
-    if (!exists && value == NULL)
-        return lex_load_fail(loader, LEX_REJECT, node->at, "this condition lacks \"value\"");
-    if (list && value->type != LEX_JSON_ARRAY)
-        return lex_load_fail(loader, LEX_REJECT, value->at, "\"value\" must be an array for \"%s\"",
-                             operators[index]);
-    condition->name = lex_load_keep(loader, field->text);
-    return lex_span_absent(condition->name) ? lex_load_no_memory(loader) : LEX_OK;
+            lex_load_suggest(operator_->text, operator_words, suggestion, sizeof suggestion));
+    leaf.op = operators[index].op;
+    LEX_TRY(read_value(loader, node, &leaf, &use));
+    LEX_TRY(read_field(loader, field, use, &leaf));
+    return lex_load_leaf(loader, &leaf, operators[index].negated, condition);
 }
 
 static LEX_STATUS read_data_class(struct lex_loader *loader, const struct lex_json *node,
                                   struct lex_condition *condition)
 {
     static lex_words known = {"type", "value", NULL};
+    struct lex_node leaf = {.op = LEX_OP_IS, .a = {.kind = LEX_OPERAND_FACT}};
     const struct lex_json *value;
     LEX_TRY(lex_load_known_keys(loader, node, known, "a data_class condition"));
     LEX_TRY(member(loader, node, "value", LEX_JSON_STRING, true, &value));
-    return lex_load_ref(loader, LEX_KIND_DATA, value->text, value->at, &condition->data_class);
+    LEX_TRY(lex_load_ref(loader, LEX_KIND_DATA, value->text, value->at, &leaf.term));
+    LEX_TRY(lex_load_fact(loader, LEX_SPAN("data_class"), value->at, LEX_USE_ANY, &leaf.a.fact));
+    condition->reads_class = true;
+    return lex_load_leaf(loader, &leaf, false, condition);
 }
 
 static LEX_STATUS read_by_type(struct lex_loader *loader, const struct lex_json *node,
@@ -289,80 +409,149 @@ static LEX_STATUS read_by_type(struct lex_loader *loader, const struct lex_json 
 {
     switch (condition->type) {
     case LEX_CONDITION_TIME_WINDOW: return read_time_window(loader, node, condition);
-    case LEX_CONDITION_RATE_LIMIT: return read_rate_limit(loader, node);
+    case LEX_CONDITION_RATE_LIMIT: return read_rate_limit(loader, node, condition);
     case LEX_CONDITION_APPROVAL: return read_approval(loader, node, condition);
     case LEX_CONDITION_CONTEXT_CHECK: return read_context_check(loader, node, condition);
     default: return read_data_class(loader, node, condition);
     }
 }
 
-static LEX_STATUS keep_canonical(struct lex_loader *loader, const struct lex_json *node,
+/* ---- interning ---- */
+
+static LEX_STATUS canonical_text(struct lex_loader *loader, const struct lex_json *node,
                                  struct lex_span *ret_text)
 {
     struct lex_buf buf;
     lex_buf_init(&buf, SIZE_MAX / 2);
     lex_jcs_put(&buf, node);
+    *ret_text = (struct lex_span){NULL, 0};
     if (lex_buf_ok(&buf))
         *ret_text = lex_arena_dup(&loader->policy->arena, lex_buf_span(&buf));
     lex_buf_fini(&buf);
     return lex_span_absent(*ret_text) ? lex_load_no_memory(loader) : LEX_OK;
 }
 
-static LEX_STATUS read_structured(struct lex_loader *loader, enum lex_condition_place place,
-                                  const struct lex_json *node, struct lex_condition *condition)
+static LEX_STATUS structured_type(struct lex_loader *loader, const struct lex_json *node,
+                                  struct lex_condition *condition)
 {
     const struct lex_json *type;
     char suggestion[128];
     LEX_TRY(member(loader, node, "type", LEX_JSON_STRING, true, &type));
     int index = lex_load_word(type->text, types);
     if (index < 0)
-        return lex_load_fail(loader, LEX_REJECT, type->at, "unknown condition type \"%.*s\"%s",
+        return lex_load_fail(loader, LEX_REJECT, type->at,
+                             "unknown condition type \"%.*s\"%s; expected time_window, rate_limit, "
+                             "approval, context_check or data_class",
                              LEX_SPAN_FMT(type->text),
                              lex_load_suggest(type->text, types, suggestion, sizeof suggestion));
     condition->type = (enum lex_condition_type)(index + LEX_CONDITION_EXPRESSION + 1);
-    bool stateful =
-        condition->type == LEX_CONDITION_RATE_LIMIT || condition->type == LEX_CONDITION_APPROVAL;
-    if (stateful && place != LEX_PLACE_GRANT)
-        return lex_load_fail(loader, LEX_REJECT, type->at,
-                             "\"%s\" may stand in permits and requires only", types[index]);
+    return LEX_OK;
+}
+
+static LEX_STATUS compile(struct lex_loader *loader, const struct lex_json *node,
+                          struct lex_condition *condition)
+{
+    if (node->type == LEX_JSON_STRING) {
+        condition->text = lex_load_keep(loader, node->text);
+        return lex_span_absent(condition->text) ? lex_load_no_memory(loader)
+                                                : lex_load_expression(loader, node, condition);
+    }
+    LEX_TRY(structured_type(loader, node, condition));
     LEX_TRY(read_by_type(loader, node, condition));
-    return keep_canonical(loader, node, &condition->text);
+    return canonical_text(loader, node, &condition->text);
+}
+
+static LEX_STATUS add_condition(struct lex_loader *loader, const struct lex_condition *condition)
+{
+    void *items = loader->conditions, *stamps = loader->conditions_rule;
+    LEX_TRY(lex_load_grow(loader, &items, loader->conditions_count, &loader->conditions_capacity,
+                          sizeof *loader->conditions));
+    loader->conditions = items;
+    LEX_TRY(lex_load_grow(loader, &stamps, loader->conditions_count,
+                          &loader->conditions_rule_capacity, sizeof *loader->conditions_rule));
+    loader->conditions_rule = stamps;
+    loader->conditions_rule[loader->conditions_count] = 0;
+    loader->conditions[loader->conditions_count++] = *condition;
+    return LEX_OK;
+}
+
+static LEX_STATUS remember(struct lex_loader *loader, struct lex_span text, uint32_t index)
+{
+    struct lex_name name = {.term = index};
+    return lex_names_put(&loader->known_conditions, text, name) == LEX_OK
+               ? LEX_OK
+               : lex_load_no_memory(loader);
+}
+
+static LEX_STATUS intern(struct lex_loader *loader, const struct lex_json *node,
+                         uint32_t *ret_index)
+{
+    struct lex_condition condition = {.type = LEX_CONDITION_EXPRESSION};
+    const struct lex_name *known = lex_names_find(&loader->known_conditions, node->text);
+    if (known == NULL) {
+        LEX_TRY(compile(loader, node, &condition));
+        known = lex_names_find(&loader->known_conditions, condition.text);
+        *ret_index = known != NULL ? known->term : (uint32_t)loader->conditions_count;
+        if (known == NULL) {
+            LEX_TRY(add_condition(loader, &condition));
+            LEX_TRY(remember(loader, condition.text, *ret_index));
+        }
+        /* the tree's texts live as long as the table that they are keys of */
+        return remember(loader, node->text, *ret_index);
+    }
+    *ret_index = known->term;
+    return LEX_OK;
+}
+
+static LEX_STATUS check_place(struct lex_loader *loader, enum lex_condition_place place,
+                              const struct lex_json *node, enum lex_condition_type type)
+{
+    bool stateful = type == LEX_CONDITION_RATE_LIMIT || type == LEX_CONDITION_APPROVAL;
+    if (!stateful || place == LEX_PLACE_GRANT)
+        return LEX_OK;
+    return lex_load_fail(loader, LEX_REJECT, node->at,
+                         "\"%s\" may stand in permits and requires only",
+                         types[type - LEX_CONDITION_EXPRESSION - 1]);
 }
 
 static LEX_STATUS read_one(struct lex_loader *loader, enum lex_condition_place place,
-                           const struct lex_json *node, struct lex_condition *condition)
+                           const struct lex_json *node)
 {
-    if (node->type == LEX_JSON_STRING)
-        return read_expression(loader, node, condition);
-    if (node->type == LEX_JSON_OBJECT)
-        return read_structured(loader, place, node, condition);
-    return lex_load_fail(loader, LEX_REJECT, node->at,
-                         "a condition must be an expression (a string) or an object with a "
-                         "\"type\", but it is %s",
-                         lex_json_type_name(node->type));
+    uint32_t index;
+    if (node->type != LEX_JSON_STRING && node->type != LEX_JSON_OBJECT)
+        return lex_load_fail(loader, LEX_REJECT, node->at,
+                             "a condition must be an expression (a string) or an object with a "
+                             "\"type\", but it is %s",
+                             lex_json_type_name(node->type));
+    LEX_TRY(intern(loader, node, &index));
+    LEX_TRY(check_place(loader, place, node, loader->conditions[index].type));
+    if (loader->conditions_rule[index] == loader->rule_number)
+        return LEX_OK; /* said twice in one rule */
+    loader->conditions_rule[index] = loader->rule_number;
+    return lex_load_list_put(loader, index);
 }
 
 LEX_STATUS lex_load_conditions(struct lex_loader *loader, enum lex_condition_place place,
-                               const struct lex_json *const *nodes, size_t nodes_count,
-                               const struct lex_condition **ret_items, uint32_t *ret_count)
+                               const struct lex_json *const *nodes, size_t nodes_count)
 {
-    size_t count = 0, n = 0;
-    for (size_t i = 0; i < nodes_count; i++)
-        if (nodes[i] != NULL)
-            count += nodes[i]->type == LEX_JSON_ARRAY ? nodes[i]->count : 1;
-    *ret_items = NULL;
-    *ret_count = (uint32_t)count;
-    if (count == 0)
-        return LEX_OK;
-    struct lex_condition *items = lex_arena_calloc(&loader->policy->arena, count, sizeof *items);
-    if (items == NULL)
-        return lex_load_no_memory(loader);
-    *ret_items = items;
     for (size_t i = 0; i < nodes_count; i++) {
         const struct lex_json *node = nodes[i];
         bool list = lex_json_is(node, LEX_JSON_ARRAY);
         for (node = list ? node->child : node; node != NULL; node = list ? node->next : NULL)
-            LEX_TRY(read_one(loader, place, node, &items[n++]));
+            LEX_TRY(read_one(loader, place, node));
     }
+    return LEX_OK;
+}
+
+LEX_STATUS lex_load_finish_conditions(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    size_t count = loader->conditions_count;
+    policy->conditions = lex_arena_calloc(&policy->arena, count, sizeof *policy->conditions);
+    if (policy->conditions == NULL)
+        return lex_load_no_memory(loader);
+    if (count != 0)
+        memcpy(policy->conditions, loader->conditions, count * sizeof *policy->conditions);
+    policy->conditions_count = count;
     return LEX_OK;
 }

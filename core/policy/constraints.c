@@ -46,6 +46,11 @@ static const struct {
     {"notify_", NULL, LEX_EFFECT_ADVICE},
 };
 
+static bool has_prefix(struct lex_span text, struct lex_span prefix)
+{
+    return text.len >= prefix.len && memcmp(text.data, prefix.data, prefix.len) == 0;
+}
+
 static bool contains(struct lex_span text, struct lex_span part)
 {
     for (size_t i = 0; i + part.len <= text.len; i++)
@@ -73,7 +78,7 @@ static bool effect_of_verb(struct lex_span verb, enum lex_effect *ret_effect)
     for (size_t i = 0; i < LEX_COUNT_OF(verb_effects); i++) {
         struct lex_span prefix = lex_span_str(verb_effects[i].prefix);
         struct lex_span word = lex_span_str(verb_effects[i].word);
-        if (verb.len < prefix.len || memcmp(verb.data, prefix.data, prefix.len) != 0)
+        if (!has_prefix(verb, prefix))
             continue;
         struct lex_span rest = lex_span_of(verb.data + prefix.len, verb.len - prefix.len);
         if (!lex_span_absent(word) && !contains(rest, word))
@@ -103,10 +108,12 @@ static LEX_STATUS read_effect(struct lex_loader *loader, const struct lex_json *
         return lex_load_fail(loader, LEX_REJECT, node->at,
                              "this constraint has no \"action\"; write what it does, like "
                              "\"deny\" or \"require_approval\"");
+    constraint->good_case = has_prefix(constraint->verb, LEX_SPAN("deny_if_")) ||
+                            has_prefix(constraint->verb, LEX_SPAN("deny_unless_"));
     if (effect_of_verb(constraint->verb, &constraint->effect))
         return LEX_OK;
     constraint->effect = LEX_EFFECT_ESCALATE;
-    lex_load_lint(loader, LEX_LINT_DOUBT, node->at,
+    lex_load_lint(loader, LEX_LINT_UNKNOWN_VERB, node->at,
                   "unknown verb \"%.*s\": the constraint escalates; give it an \"effect\"",
                   LEX_SPAN_FMT(constraint->verb));
     return LEX_OK;
@@ -126,50 +133,115 @@ static LEX_STATUS read_name(struct lex_loader *loader, const struct lex_json *no
     const char *problem = lex_name_problem(constraint->name);
     if (problem != NULL)
         return lex_load_fail(loader, LEX_REJECT, node->at, "this constraint's name %s", problem);
-    constraint->id = lex_arena_printf(arena, "constraint:%.*s", LEX_SPAN_FMT(constraint->name));
-    return lex_span_absent(constraint->id) ? lex_load_no_memory(loader) : LEX_OK;
+    struct lex_span id = lex_arena_printf(arena, "constraint:%.*s", LEX_SPAN_FMT(constraint->name));
+    return lex_span_absent(id) ? lex_load_no_memory(loader)
+                               : lex_load_own_id(loader, id, node->at, &constraint->id);
+}
+
+/* ---- what a constraint reads ---- */
+
+static void restrict_operand(struct lex_loader *loader, const struct lex_operand *operand)
+{
+    if (operand->kind == LEX_OPERAND_FACT)
+        loader->facts[operand->fact].restricts = true;
+}
+
+/* The facts that a denying, throttling or escalating constraint names: paranoid wants them. */
+static void restrict_facts(struct lex_loader *loader, const struct lex_condition *condition)
+{
+    for (uint32_t i = 0; i < condition->nodes_count; i++) {
+        const struct lex_node *node = &condition->nodes[i];
+        if (node->op <= LEX_OP_NOT)
+            continue;
+        restrict_operand(loader, &node->a);
+        if (node->op >= LEX_OP_EQ && node->op <= LEX_OP_GE)
+            restrict_operand(loader, &node->b);
+    }
+}
+
+static LEX_STATUS read_done(struct lex_loader *loader, const struct lex_json *node,
+                            struct lex_constraint *constraint)
+{
+    constraint->done = UINT32_MAX;
+    if (constraint->effect != LEX_EFFECT_OBLIGE)
+        return LEX_OK;
+    struct lex_span done =
+        lex_arena_printf(&loader->policy->arena, "done.%.*s", LEX_SPAN_FMT(constraint->name));
+    if (lex_span_absent(done))
+        return lex_load_no_memory(loader);
+    return lex_load_fact(loader, done, node->at, LEX_USE_TRUTH, &constraint->done);
+}
+
+static LEX_STATUS read_trigger(struct lex_loader *loader, const struct lex_json *node,
+                               struct lex_constraint *constraint)
+{
+    const struct lex_json *nodes[2];
+    loader->list_count = 0;
+    loader->rule_number++;
+    LEX_TRY(lex_load_alias(loader, node, condition_keys, &nodes[0]));
+    LEX_TRY(lex_load_alias(loader, node, conditions_keys, &nodes[1]));
+    LEX_TRY(lex_load_conditions(loader, LEX_PLACE_TRIGGER, nodes, 2));
+    if (loader->list_count == 0)
+        return lex_load_fail(loader, LEX_REJECT, node->at,
+                             "this constraint has no condition; write what triggers it");
+    if (loader->list_count > LEX_RULE_LIST_MAX)
+        return lex_load_fail(loader, LEX_LIMIT, node->at,
+                             "one constraint may name %d conditions at most", LEX_RULE_LIST_MAX);
+    uint32_t *conditions =
+        lex_arena_calloc(&loader->policy->arena, loader->list_count, sizeof *conditions);
+    if (conditions == NULL)
+        return lex_load_no_memory(loader);
+    memcpy(conditions, loader->list, loader->list_count * sizeof *conditions);
+    constraint->conditions = conditions;
+    constraint->conditions_count = (uint32_t)loader->list_count;
+    return LEX_OK;
 }
 
 static LEX_STATUS read_constraint(struct lex_loader *loader, const struct lex_json *node,
                                   size_t index)
 {
-    struct lex_constraint constraint = {.at = node->at};
-    const struct lex_json *nodes[2];
+    struct lex_constraint constraint = {.at = node->at, .document = loader->document};
     LEX_TRY(lex_load_expect(loader, node, LEX_JSON_OBJECT, "a constraint"));
     LEX_TRY(lex_load_known_keys(loader, node, known_keys, "a constraint"));
     LEX_TRY(read_name(loader, node, index, &constraint));
     LEX_TRY(lex_load_text(loader, node, reason_keys, &constraint.justification));
     LEX_TRY(read_effect(loader, node, &constraint));
-    LEX_TRY(lex_load_alias(loader, node, condition_keys, &nodes[0]));
-    LEX_TRY(lex_load_alias(loader, node, conditions_keys, &nodes[1]));
-    LEX_TRY(lex_load_conditions(loader, LEX_PLACE_TRIGGER, nodes, 2, &constraint.conditions,
-                                &constraint.conditions_count));
-    if (constraint.conditions_count == 0)
-        return lex_load_fail(loader, LEX_REJECT, node->at,
-                             "this constraint has no condition; write what triggers it");
+    LEX_TRY(read_trigger(loader, node, &constraint));
+    LEX_TRY(read_done(loader, node, &constraint));
+    if (constraint.effect <= LEX_EFFECT_ESCALATE)
+        for (uint32_t i = 0; i < constraint.conditions_count; i++)
+            restrict_facts(loader, &loader->conditions[constraint.conditions[i]]);
     loader->policy->constraints[loader->policy->constraints_count++] = constraint;
     return LEX_OK;
+}
+
+LEX_STATUS lex_load_allocate_constraints(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    size_t count = 0;
+    for (size_t i = 0; i < loader->enforced; i++) {
+        const struct lex_json *constraints = lex_json_get(loader->roots[i], "constraints");
+        count += constraints == NULL ? 0 : constraints->count;
+        if (count <= LEX_POLICY_MAX_RELATIONS)
+            continue;
+        lex_load_enter(loader, i);
+        return lex_load_fail(loader, LEX_LIMIT, constraints->at,
+                             "more than the %d constraints that a policy may have",
+                             LEX_POLICY_MAX_RELATIONS);
+    }
+    policy->constraints = lex_arena_calloc(&policy->arena, count, sizeof *policy->constraints);
+    return policy->constraints == NULL ? lex_load_no_memory(loader) : LEX_OK;
 }
 
 LEX_STATUS lex_load_constraints(struct lex_loader *loader)
 {
     const struct lex_json *constraints = lex_json_get(loader->root, "constraints");
-    struct lex_policy *policy = loader->policy;
     size_t index = 0;
     if (constraints == NULL || constraints->type == LEX_JSON_NULL)
         return LEX_OK;
     if (constraints->type != LEX_JSON_OBJECT)
         LEX_TRY(lex_load_expect(loader, constraints, LEX_JSON_ARRAY, "\"constraints\""));
-    if (constraints->count > LEX_POLICY_MAX_RELATIONS)
-        return lex_load_fail(loader, LEX_LIMIT, constraints->at,
-                             "more than the %d constraints that a policy may have",
-                             LEX_POLICY_MAX_RELATIONS);
-    policy->constraints =
-        lex_arena_calloc(&policy->arena, constraints->count, sizeof *policy->constraints);
-    if (policy->constraints == NULL)
-        return lex_load_no_memory(loader);
     for (const struct lex_json *node = constraints->child; node != NULL; node = node->next)
         LEX_TRY(read_constraint(loader, node, index++));
-    policy->info.constraints = policy->constraints_count;
     return LEX_OK;
 }

@@ -4,6 +4,7 @@
  * the whole document, in which the arrays that are sets (terms, relations, constraints, conditions,
  * lists of names) are sorted by their members' own canonical bytes. legacy_policy_hash repeats the
  * reference system's: sorted, compact, ASCII-only JSON of mode, terms and relations alone. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,46 +30,51 @@ enum role {
     ROLE_CONDITIONS,
     ROLE_CONDITION,
     ROLE_OPTIONS,
+    ROLE_FACTS,
+    ROLE_FACT,
     ROLE_NAMES, /* a list of names */
 };
 
 static const struct {
     enum role parent;
-    const char *key; /* NULL: any other member */
+    struct lex_span key; /* absent: any other member */
     enum role child;
-} members[] = {
-    {ROLE_DOCUMENT, "terms", ROLE_TERMS},
-    {ROLE_DOCUMENT, "relations", ROLE_RELATIONS},
-    {ROLE_DOCUMENT, "constraints", ROLE_CONSTRAINTS},
-    {ROLE_DOCUMENT, "options", ROLE_OPTIONS},
-    {ROLE_OPTIONS, "open_world", ROLE_NAMES},
-    {ROLE_TERMS, NULL, ROLE_TERMS},
-    {ROLE_RELATIONS, NULL, ROLE_RELATIONS},
-    {ROLE_CONSTRAINTS, NULL, ROLE_CONSTRAINT},
-    {ROLE_TERM, "member_of", ROLE_NAMES},
-    {ROLE_TERM, "metadata", ROLE_TERM_METADATA},
-    {ROLE_TERM_METADATA, "member_of", ROLE_NAMES},
-    {ROLE_RELATION, "object", ROLE_NAMES},
-    {ROLE_RELATION, "data_class", ROLE_NAMES},
-    {ROLE_RELATION, "data_classes", ROLE_NAMES},
-    {ROLE_RELATION, "resource", ROLE_NAMES},
-    {ROLE_RELATION, "condition", ROLE_CONDITIONS},
-    {ROLE_RELATION, "conditions", ROLE_CONDITIONS},
-    {ROLE_RELATION, "metadata", ROLE_RELATION_METADATA},
-    {ROLE_RELATION_METADATA, "object", ROLE_NAMES},
-    {ROLE_RELATION_METADATA, "condition", ROLE_CONDITIONS},
-    {ROLE_CONSTRAINT, "condition", ROLE_CONDITIONS},
-    {ROLE_CONSTRAINT, "conditions", ROLE_CONDITIONS},
-    {ROLE_CONDITIONS, "days", ROLE_NAMES}, /* one condition without a list */
-    {ROLE_CONDITION, "days", ROLE_NAMES},
+} roles[] = {
+    {ROLE_DOCUMENT, LEX_SPAN_INIT("terms"), ROLE_TERMS},
+    {ROLE_DOCUMENT, LEX_SPAN_INIT("relations"), ROLE_RELATIONS},
+    {ROLE_DOCUMENT, LEX_SPAN_INIT("constraints"), ROLE_CONSTRAINTS},
+    {ROLE_DOCUMENT, LEX_SPAN_INIT("options"), ROLE_OPTIONS},
+    {ROLE_OPTIONS, LEX_SPAN_INIT("open_world"), ROLE_NAMES},
+    {ROLE_OPTIONS, LEX_SPAN_INIT("facts"), ROLE_FACTS},
+    {ROLE_FACTS, {NULL, 0}, ROLE_FACT},
+    {ROLE_FACT, LEX_SPAN_INIT("attested_by"), ROLE_NAMES},
+    {ROLE_TERMS, {NULL, 0}, ROLE_TERMS},
+    {ROLE_RELATIONS, {NULL, 0}, ROLE_RELATIONS},
+    {ROLE_CONSTRAINTS, {NULL, 0}, ROLE_CONSTRAINT},
+    {ROLE_TERM, LEX_SPAN_INIT("member_of"), ROLE_NAMES},
+    {ROLE_TERM, LEX_SPAN_INIT("metadata"), ROLE_TERM_METADATA},
+    {ROLE_TERM_METADATA, LEX_SPAN_INIT("member_of"), ROLE_NAMES},
+    {ROLE_RELATION, LEX_SPAN_INIT("object"), ROLE_NAMES},
+    {ROLE_RELATION, LEX_SPAN_INIT("data_class"), ROLE_NAMES},
+    {ROLE_RELATION, LEX_SPAN_INIT("data_classes"), ROLE_NAMES},
+    {ROLE_RELATION, LEX_SPAN_INIT("resource"), ROLE_NAMES},
+    {ROLE_RELATION, LEX_SPAN_INIT("condition"), ROLE_CONDITIONS},
+    {ROLE_RELATION, LEX_SPAN_INIT("conditions"), ROLE_CONDITIONS},
+    {ROLE_RELATION, LEX_SPAN_INIT("metadata"), ROLE_RELATION_METADATA},
+    {ROLE_RELATION_METADATA, LEX_SPAN_INIT("object"), ROLE_NAMES},
+    {ROLE_RELATION_METADATA, LEX_SPAN_INIT("condition"), ROLE_CONDITIONS},
+    {ROLE_CONSTRAINT, LEX_SPAN_INIT("condition"), ROLE_CONDITIONS},
+    {ROLE_CONSTRAINT, LEX_SPAN_INIT("conditions"), ROLE_CONDITIONS},
+    {ROLE_CONDITIONS, LEX_SPAN_INIT("days"), ROLE_NAMES}, /* one condition without a list */
+    {ROLE_CONDITION, LEX_SPAN_INIT("days"), ROLE_NAMES},
 };
 
 static enum role role_of_member(enum role parent, struct lex_span key)
 {
-    for (size_t i = 0; i < LEX_COUNT_OF(members); i++)
-        if (members[i].parent == parent &&
-            (members[i].key == NULL || lex_span_eq(lex_span_str(members[i].key), key)))
-            return members[i].child;
+    for (size_t i = 0; i < LEX_COUNT_OF(roles); i++)
+        if (roles[i].parent == parent &&
+            (lex_span_absent(roles[i].key) || lex_span_eq(roles[i].key, key)))
+            return roles[i].child;
     return ROLE_PLAIN;
 }
 
@@ -84,113 +90,347 @@ static bool role_is_set(enum role role, enum role *ret_element)
     }
 }
 
+/* ---- bytes ---- */
+
+/* lex_buf_put, for the many small pieces: where there is room, without a call. */
+static inline void put_bytes(struct lex_buf *buf, const void *data, size_t len)
+{
+    if (buf->failed || buf->cap - buf->len <= len || buf->max - buf->len < len) {
+        lex_buf_put(buf, data, len);
+        return;
+    }
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = 0;
+}
+
+static inline void put_byte(struct lex_buf *buf, char c)
+{
+    put_bytes(buf, &c, 1);
+}
+
+/* ---- members in order ---- */
+
+enum { FEW = 24 }; /* members or elements that need no memory of their own */
+
+typedef int key_order(struct lex_span a, struct lex_span b);
+
+static void insert(const struct lex_json **members, size_t count, const struct lex_json *member,
+                   key_order *order)
+{
+    for (; count > 0 && order(members[count - 1]->key, member->key) > 0; count--)
+        members[count] = members[count - 1];
+    members[count] = member;
+}
+
+static int by_code_points(const void *a, const void *b)
+{
+    const struct lex_json *const *x = a, *const *y = b;
+    return lex_span_cmp((*x)->key, (*y)->key);
+}
+
+static int by_code_units(const void *a, const void *b)
+{
+    const struct lex_json *const *x = a, *const *y = b;
+    return lex_jcs_cmp((*x)->key, (*y)->key);
+}
+
+/* The members, sorted; in `few` where they fit, else to be freed. NULL: out of memory. */
+static const struct lex_json **sorted_members(const struct lex_json *object,
+                                              const struct lex_json *few[FEW], key_order *order)
+{
+    const struct lex_json **members = few;
+    size_t count = 0;
+    if (object->count > FEW)
+        members = malloc(object->count * sizeof(const struct lex_json *));
+    if (members == NULL)
+        return NULL;
+    for (const struct lex_json *member = object->child; member != NULL; member = member->next)
+        if (members == few)
+            insert(members, count++, member, order);
+        else
+            members[count++] = member;
+    if (members != few)
+        qsort(members, count, sizeof(const struct lex_json *),
+              order == lex_jcs_cmp ? by_code_units : by_code_points);
+    return members;
+}
+
 /* ---- the canonical form ---- */
 
-static void put(struct lex_buf *buf, const struct lex_json *node, enum role role);
+/* Policies are mostly strings without escapes, and these are canonical as they stand in the text,
+ * quotes included: they are copied rather than written anew. */
+struct form {
+    struct lex_buf *buf;
+    struct lex_span source; /* of the whole document */
+};
 
-static void put_member(struct lex_buf *buf, const struct lex_json *member, void *context)
+static void put(const struct form *form, const struct lex_json *node, enum role role);
+
+static void put_string(const struct form *form, struct lex_span text)
 {
-    put(buf, member, role_of_member(*(const enum role *)context, member->key));
+    uintptr_t start = (uintptr_t)form->source.data, at = (uintptr_t)text.data;
+    if (at > start && at - start < form->source.len)
+        put_bytes(form->buf, text.data - 1, text.len + 2);
+    else
+        lex_jcs_put_string(form->buf, text);
 }
 
-static int by_bytes(const void *a, const void *b)
+enum { EXACT_DIGITS = 15 }; /* a whole number of so many characters is exact, and canonical */
+
+static void put_number(const struct form *form, const struct lex_json *node)
 {
-    const struct lex_span *x = a, *y = b;
-    return lex_span_cmp(*x, *y);
+    bool minus_zero = lex_span_eq(node->text, LEX_SPAN("-0"));
+    if (node->integer && node->text.len <= EXACT_DIGITS && !minus_zero)
+        put_bytes(form->buf, node->text.data, node->text.len);
+    else
+        lex_jcs_put(form->buf, node);
 }
 
-static void put_sorted(struct lex_buf *buf, struct lex_span *elements, size_t count)
+static void put_object(const struct form *form, const struct lex_json *object, enum role role)
 {
-    qsort(elements, count, sizeof *elements, by_bytes);
-    lex_buf_putc(buf, '[');
+    const struct lex_json *few[FEW], **members = sorted_members(object, few, lex_jcs_cmp);
+    if (members == NULL) {
+        form->buf->failed = true;
+        return;
+    }
+    put_byte(form->buf, '{');
+    for (size_t i = 0; i < object->count; i++) {
+        if (i != 0)
+            put_byte(form->buf, ',');
+        put_string(form, members[i]->key);
+        put_byte(form->buf, ':');
+        put(form, members[i], role_of_member(role, members[i]->key));
+    }
+    put_byte(form->buf, '}');
+    if (members != few)
+        free(members);
+}
+
+/* An element's canonical bytes, and eight of them as a number: what it is compared by. */
+struct element {
+    uint64_t key;
+    struct lex_span bytes;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct element *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* The bytes that all have in common, of which the first `skip` are known to be. */
+static size_t common_bytes(const struct element *elements, size_t count, size_t skip)
+{
+    struct lex_span first = elements[0].bytes;
+    size_t common = first.len;
+    for (size_t i = 1; i < count && common > skip; i++) {
+        struct lex_span other = elements[i].bytes;
+        size_t n = skip, most = common < other.len ? common : other.len;
+        while (n < most && first.data[n] == other.data[n])
+            n++;
+        common = n;
+    }
+    return common;
+}
+
+/* Eight bytes, the first one the highest; zeros behind the end (canonical JSON has none). */
+static uint64_t key_of(struct lex_span bytes, size_t skip)
+{
+    uint64_t key = 0;
+    for (size_t i = skip; i < skip + 8; i++)
+        key = key << 8 | (i < bytes.len ? bytes.data[i] : 0);
+    return key;
+}
+
+static void sort_few(struct element *elements, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && lex_span_cmp(elements[j - 1].bytes, elements[j].bytes) > 0;
+             j--) {
+            struct element element = elements[j];
+            elements[j] = elements[j - 1];
+            elements[j - 1] = element;
+        }
+}
+
+/* In byte order. The elements of a policy begin alike for long; so what a group has in common is
+ * passed over once, not in each comparison, and each group that eight bytes more do not tell apart
+ * is sorted in its turn. */
+static void sort_elements(struct element *elements, size_t count, size_t skip)
+{
+    if (count <= 8) {
+        sort_few(elements, count);
+        return;
+    }
+    skip = common_bytes(elements, count, skip);
+    for (size_t i = 0; i < count; i++)
+        elements[i].key = key_of(elements[i].bytes, skip);
+    qsort(elements, count, sizeof *elements, by_key);
+    for (size_t at = 0, end; at < count; at = end) {
+        for (end = at; end < count && elements[end].key == elements[at].key;)
+            end++;
+        if (end - at < count) /* else they are all the same */
+            sort_elements(elements + at, end - at, skip + 8);
+    }
+}
+
+/* Write the elements that stand in buf[start ..) behind each other, without commas, as a sorted
+ * array. */
+static void sort_set(struct lex_buf *buf, size_t start, struct element *elements, size_t count)
+{
+    uint8_t few[1024], *copy = few;
+    size_t bytes = buf->len - start;
+    if (bytes > sizeof few)
+        copy = malloc(bytes);
+    if (copy == NULL) {
+        buf->failed = true;
+        return;
+    }
+    memcpy(copy, buf->data + start, bytes);
+    for (size_t i = 0, at = 0; i < count; at += elements[i++].bytes.len)
+        elements[i].bytes.data = copy + at;
+    sort_elements(elements, count, 0);
+    buf->len = start;
     for (size_t i = 0; i < count; i++) {
         if (i != 0)
-            lex_buf_putc(buf, ',');
-        lex_buf_put_span(buf, elements[i]);
+            put_byte(buf, ',');
+        put_bytes(buf, elements[i].bytes.data, elements[i].bytes.len);
     }
-    lex_buf_putc(buf, ']');
+    if (copy != few)
+        free(copy);
 }
 
-static void put_set(struct lex_buf *buf, const struct lex_json *array, enum role element)
+static void put_set(const struct form *form, const struct lex_json *array, enum role element)
 {
-    struct lex_buf bytes;
-    struct lex_span *elements = calloc((size_t)array->count + 1, sizeof *elements);
+    struct element few[FEW], *elements = few;
+    struct lex_buf *buf = form->buf;
     size_t count = 0;
-    lex_buf_init(&bytes, buf->max);
-    for (const struct lex_json *item = array->child; item != NULL; item = item->next) {
-        size_t start = bytes.len;
-        put(&bytes, item, element);
-        if (elements != NULL)
-            elements[count++] = lex_span_of(NULL, bytes.len - start);
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < count; at += elements[i++].len)
-        elements[i].data = bytes.data + at;
-    if (elements == NULL || !lex_buf_ok(&bytes))
+    if (array->count > FEW)
+        elements = calloc(array->count, sizeof *elements);
+    if (elements == NULL) {
         buf->failed = true;
-    else
-        put_sorted(buf, elements, count);
-    lex_buf_fini(&bytes);
-    free(elements);
-}
-
-static void put_list(struct lex_buf *buf, const struct lex_json *array)
-{
-    lex_buf_putc(buf, '[');
-    for (const struct lex_json *item = array->child; item != NULL; item = item->next) {
-        put(buf, item, ROLE_PLAIN);
-        if (item->next != NULL)
-            lex_buf_putc(buf, ',');
+        return;
     }
-    lex_buf_putc(buf, ']');
+    put_byte(buf, '[');
+    size_t start = buf->len;
+    for (const struct lex_json *item = array->child; item != NULL; item = item->next) {
+        size_t at = buf->len;
+        put(form, item, element);
+        elements[count++].bytes = lex_span_of(NULL, buf->len - at);
+    }
+    if (count > 1 && lex_buf_ok(buf))
+        sort_set(buf, start, elements, count);
+    put_byte(buf, ']');
+    if (elements != few)
+        free(elements);
 }
 
-static void put(struct lex_buf *buf, const struct lex_json *node, enum role role)
+static void put_list(const struct form *form, const struct lex_json *array)
+{
+    put_byte(form->buf, '[');
+    for (const struct lex_json *item = array->child; item != NULL; item = item->next) {
+        put(form, item, ROLE_PLAIN);
+        if (item->next != NULL)
+            put_byte(form->buf, ',');
+    }
+    put_byte(form->buf, ']');
+}
+
+static void put_array(const struct form *form, const struct lex_json *array, enum role role)
 {
     enum role element;
-    bool set = role_is_set(role, &element);
-    if (node->type == LEX_JSON_OBJECT)
-        lex_jcs_put_object(buf, node, put_member, &role);
-    else if (node->type != LEX_JSON_ARRAY)
-        lex_jcs_put(buf, node);
-    else if (set)
-        put_set(buf, node, element);
+    if (role_is_set(role, &element))
+        put_set(form, array, element);
     else
-        put_list(buf, node);
+        put_list(form, array);
+}
+
+static void put(const struct form *form, const struct lex_json *node, enum role role)
+{
+    switch (node->type) {
+    case LEX_JSON_OBJECT: put_object(form, node, role); break;
+    case LEX_JSON_ARRAY: put_array(form, node, role); break;
+    case LEX_JSON_STRING: put_string(form, node->text); break;
+    case LEX_JSON_NUMBER: put_number(form, node); break;
+    default: lex_jcs_put(form->buf, node);
+    }
 }
 
 void lex_policy_canonical(const struct lex_json *document, struct lex_buf *out)
 {
-    put(out, document, ROLE_DOCUMENT);
+    const struct form form = {out, document->text};
+    put(&form, document, ROLE_DOCUMENT);
+}
+
+void lex_policy_canonical_options(const struct lex_json *options, struct lex_buf *out)
+{
+    const struct form form = {out, options->text};
+    put(&form, options, ROLE_OPTIONS);
 }
 
 /* ---- the reference system's form ---- */
 
-static void put_ascii(struct lex_buf *buf, struct lex_span text)
+static void put_escaped(struct lex_buf *buf, uint32_t code)
 {
     static const char plain[] = "\b\f\n\r\t\"\\", escape[] = "bfnrt\"\\";
-    lex_buf_putc(buf, '"');
-    for (size_t at = 0; at < text.len;) {
+    const char *found = code != 0 && code < 0x80 ? strchr(plain, (int)code) : NULL;
+    if (found != NULL)
+        lex_buf_printf(buf, "\\%c", escape[found - plain]);
+    else if (code < 0x10000)
+        lex_buf_printf(buf, "\\u%04x", (unsigned)code);
+    else
+        lex_buf_printf(buf, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (code >> 10)),
+                       (unsigned)(0xdc00 + (code & 0x3ff)));
+}
+
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Whether eight bytes may all be plain: none has its top bit or lies below 0x20, and none is 0x7f,
+ * a quote or a backslash (x ^ c is 0 where a byte is c, and then borrows from the bit above). */
+static bool plain_word(const uint8_t *data)
+{
+    static const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+    uint64_t word, quote, slash;
+    memcpy(&word, data, sizeof word);
+    quote = word ^ '"' * ones;
+    slash = word ^ '\\' * ones;
+    return ((word | (word + ones) | (word - 0x20 * ones) | (quote - ones) | (slash - ones)) &
+            tops) == 0;
+}
+
+/* Where the first byte from `at` on stands that needs an escape. */
+static size_t plain_until(struct lex_span text, size_t at)
+{
+    while (at + 8 <= text.len && plain_word(text.data + at))
+        at += 8;
+    while (at < text.len && is_plain(text.data[at]))
+        at++;
+    return at;
+}
+
+static void put_ascii(struct lex_buf *buf, struct lex_span text)
+{
+    put_byte(buf, '"');
+    for (size_t at = 0, plain; at < text.len;) {
         uint32_t code = 0;
+        plain = plain_until(text, at);
+        put_bytes(buf, text.data + at, plain - at);
+        if ((at = plain) == text.len)
+            break;
         at += lex_utf8_next(lex_span_of(text.data + at, text.len - at), &code);
-        const char *found = code != 0 && code < 0x80 ? strchr(plain, (int)code) : NULL;
-        if (found != NULL)
-            lex_buf_printf(buf, "\\%c", escape[found - plain]);
-        else if (code >= 0x20 && code < 0x7f)
-            lex_buf_putc(buf, (char)code);
-        else if (code < 0x10000)
-            lex_buf_printf(buf, "\\u%04x", (unsigned)code);
-        else
-            lex_buf_printf(buf, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (code >> 10)),
-                           (unsigned)(0xdc00 + (code & 0x3ff)));
+        put_escaped(buf, code);
     }
-    lex_buf_putc(buf, '"');
+    put_byte(buf, '"');
 }
 
 static void put_zeros(struct lex_buf *buf, int count)
 {
     for (int i = 0; i < count; i++)
-        lex_buf_putc(buf, '0');
+        put_byte(buf, '0');
 }
 
 /* Shortest digits; an exponent below 1e-4 and from 1e16 on, always a fraction without one. */
@@ -227,47 +467,37 @@ static void put_python_number(struct lex_buf *buf, const struct lex_json *node)
         buf->failed = true;
 }
 
-static int by_code_points(const void *a, const void *b)
-{
-    const struct lex_json *const *x = a, *const *y = b;
-    return lex_span_cmp((*x)->key, (*y)->key);
-}
-
 static void put_legacy(struct lex_buf *buf, const struct lex_json *node);
 
 static void put_legacy_object(struct lex_buf *buf, const struct lex_json *object)
 {
-    const struct lex_json **sorted =
-        calloc((size_t)object->count + 1, sizeof(const struct lex_json *));
-    size_t count = 0;
-    if (sorted == NULL) {
+    const struct lex_json *few[FEW], **members = sorted_members(object, few, lex_span_cmp);
+    if (members == NULL) {
         buf->failed = true;
         return;
     }
-    for (const struct lex_json *member = object->child; member != NULL; member = member->next)
-        sorted[count++] = member;
-    qsort(sorted, count, sizeof(const struct lex_json *), by_code_points);
-    lex_buf_putc(buf, '{');
-    for (size_t i = 0; i < count; i++) {
+    put_byte(buf, '{');
+    for (size_t i = 0; i < object->count; i++) {
         if (i != 0)
-            lex_buf_putc(buf, ',');
-        put_ascii(buf, sorted[i]->key);
-        lex_buf_putc(buf, ':');
-        put_legacy(buf, sorted[i]);
+            put_byte(buf, ',');
+        put_ascii(buf, members[i]->key);
+        put_byte(buf, ':');
+        put_legacy(buf, members[i]);
     }
-    lex_buf_putc(buf, '}');
-    free(sorted);
+    put_byte(buf, '}');
+    if (members != few)
+        free(members);
 }
 
 static void put_legacy_array(struct lex_buf *buf, const struct lex_json *array)
 {
-    lex_buf_putc(buf, '[');
+    put_byte(buf, '[');
     for (const struct lex_json *item = array->child; item != NULL; item = item->next) {
         put_legacy(buf, item);
         if (item->next != NULL)
-            lex_buf_putc(buf, ',');
+            put_byte(buf, ',');
     }
-    lex_buf_putc(buf, ']');
+    put_byte(buf, ']');
 }
 
 static void put_legacy(struct lex_buf *buf, const struct lex_json *node)
@@ -305,32 +535,166 @@ void lex_policy_legacy_canonical(const struct lex_json *document, struct lex_buf
 
 /* ---- both hashes ---- */
 
-static LEX_STATUS hash_form(struct lex_loader *loader,
-                            void (*form)(const struct lex_json *, struct lex_buf *),
-                            uint8_t ret_hash[32])
+static LEX_STATUS hash_form(struct lex_loader *loader, struct lex_buf *buf, uint8_t ret_hash[32])
 {
-    struct lex_buf buf;
+    struct lex_span bytes = lex_buf_span(buf);
     struct lex_hash hash;
-    lex_buf_init(&buf, SIZE_MAX / 4);
-    form(loader->root, &buf);
-    bool ok = lex_buf_ok(&buf);
-    struct lex_span bytes = lex_buf_span(&buf);
-    if (ok)
-        lex_sha256(&bytes, 1, &hash);
-    lex_buf_fini(&buf);
-    if (!ok)
+    if (!lex_buf_ok(buf))
         return lex_load_no_memory(loader);
+    lex_sha256(&bytes, 1, &hash);
     memcpy(ret_hash, hash.bytes, sizeof hash.bytes);
     return LEX_OK;
 }
 
-LEX_STATUS lex_load_hashes(struct lex_loader *loader)
+LEX_STATUS lex_load_hashes(struct lex_loader *loader, struct lex_policy_document *document)
 {
+    LEX_CLEANUP(lex_buf_fini) struct lex_buf buf; /* one for both: it may have many MiB */
     const struct lex_json *inexact = lex_jcs_inexact(loader->root);
+    lex_buf_init(&buf, SIZE_MAX / 4);
     if (inexact != NULL)
         return lex_load_fail(loader, LEX_REJECT, inexact->at,
                              "a number must be exact in the policy's hash: a whole one within "
                              "9007199254740991, any other within the range of a double");
-    LEX_TRY(hash_form(loader, lex_policy_canonical, loader->policy->info.hash));
-    return hash_form(loader, lex_policy_legacy_canonical, loader->policy->info.legacy_hash);
+    lex_policy_canonical(loader->root, &buf);
+    LEX_TRY(hash_form(loader, &buf, document->hash));
+    lex_buf_clear(&buf);
+    lex_policy_legacy_canonical(loader->root, &buf);
+    return hash_form(loader, &buf, document->legacy_hash);
+}
+
+/* ---- of several documents ---- */
+
+static int by_hash(const void *a, const void *b)
+{
+    return memcmp(a, b, LEX_HASH_BYTES);
+}
+
+/* One hash is itself; several give that of their sorted list. */
+static void hash_of_hashes(struct lex_hash *hashes, size_t count, uint8_t ret_hash[32])
+{
+    struct lex_hash hash = hashes[0];
+    struct lex_span bytes = lex_span_of(hashes, count * sizeof *hashes);
+    qsort(hashes, count, sizeof *hashes, by_hash);
+    if (count > 1)
+        lex_sha256(&bytes, 1, &hash);
+    memcpy(ret_hash, hash.bytes, sizeof hash.bytes);
+}
+
+LEX_STATUS lex_load_policy_hashes(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    struct lex_hash hashes[LEX_POLICY_MAX_DOCUMENTS];
+    for (size_t i = 0; i < loader->enforced; i++)
+        memcpy(hashes[i].bytes, policy->documents[i].hash, LEX_HASH_BYTES);
+    hash_of_hashes(hashes, loader->enforced, policy->info.hash);
+    for (size_t i = 0; i < loader->enforced; i++)
+        memcpy(hashes[i].bytes, policy->documents[i].legacy_hash, LEX_HASH_BYTES);
+    hash_of_hashes(hashes, loader->enforced, policy->info.legacy_hash);
+    return LEX_OK;
+}
+
+/* ---- of what a history must hold ---- */
+
+static void put_rate(struct lex_buf *buf, const struct lex_policy *policy,
+                     const struct lex_rule *rule, const struct lex_condition *condition)
+{
+    lex_buf_puts(buf, "[\"rate\",");
+    lex_jcs_put_string(buf, rule->id);
+    lex_buf_printf(buf, ",%" PRIu32 ",%" PRId64 ",", condition->rate.window_s, condition->rate.max);
+    if (condition->rate.sum == UINT32_MAX)
+        lex_buf_puts(buf, "null]");
+    else {
+        lex_jcs_put_string(buf, policy->facts[condition->rate.sum].name);
+        lex_buf_putc(buf, ']');
+    }
+}
+
+static void put_duty(struct lex_buf *buf, const struct lex_policy *policy,
+                     const struct lex_conflict *conflict)
+{
+    struct lex_span a = lex_policy_term(policy, conflict->kind, conflict->a)->canonical;
+    struct lex_span b = lex_policy_term(policy, conflict->kind, conflict->b)->canonical;
+    bool turned = lex_span_cmp(a, b) > 0;
+    lex_buf_puts(buf, "[\"duty\",");
+    lex_jcs_put_string(buf, turned ? b : a);
+    lex_buf_putc(buf, ',');
+    lex_jcs_put_string(buf, turned ? a : b);
+    lex_buf_printf(buf, ",%d,%" PRIu32 "]", (int)conflict->scope, conflict->window_s);
+}
+
+/* The listing's lines, by the bytes that each ends at. */
+struct listing {
+    struct lex_buf text;
+    size_t *ends;
+    size_t count, capacity;
+};
+
+static void listing_fini(struct listing *listing)
+{
+    lex_buf_fini(&listing->text);
+    free(listing->ends);
+}
+
+static LEX_STATUS end_line(struct lex_loader *loader, struct listing *listing)
+{
+    void *ends = listing->ends;
+    LEX_TRY(
+        lex_load_grow(loader, &ends, listing->count, &listing->capacity, sizeof *listing->ends));
+    listing->ends = ends;
+    listing->ends[listing->count++] = listing->text.len;
+    return LEX_OK;
+}
+
+static LEX_STATUS list_rates(struct lex_loader *loader, struct listing *listing)
+{
+    const struct lex_policy *policy = loader->policy;
+    for (size_t i = 0; i < policy->rules_count; i++)
+        for (size_t j = 0; j < policy->rules[i].conditions_count; j++) {
+            const struct lex_condition *condition =
+                &policy->conditions[lex_rule_conditions(&policy->rules[i])[j]];
+            if (condition->type != LEX_CONDITION_RATE_LIMIT)
+                continue;
+            put_rate(&listing->text, policy, &policy->rules[i], condition);
+            LEX_TRY(end_line(loader, listing));
+        }
+    return LEX_OK;
+}
+
+static LEX_STATUS list_duties(struct lex_loader *loader, struct listing *listing)
+{
+    const struct lex_policy *policy = loader->policy;
+    for (size_t i = 0; i < policy->conflicts_count; i++) {
+        if (policy->conflicts[i].kind != LEX_KIND_ACTION)
+            continue;
+        put_duty(&listing->text, policy, &policy->conflicts[i]);
+        LEX_TRY(end_line(loader, listing));
+    }
+    return LEX_OK;
+}
+
+/* SHA-256 over the sorted lines: two policies that differ in other rules read the same history. */
+LEX_STATUS lex_load_history_hash(struct lex_loader *loader)
+{
+    LEX_CLEANUP(listing_fini) struct listing listing = {.count = 0};
+    struct lex_hash hash;
+    lex_buf_init(&listing.text, SIZE_MAX / 4);
+    LEX_TRY(list_rates(loader, &listing));
+    LEX_TRY(list_duties(loader, &listing));
+    struct element *sorted = lex_arena_calloc(&loader->tree, listing.count, sizeof *sorted);
+    struct lex_span *lines = lex_arena_calloc(&loader->tree, listing.count, sizeof *lines);
+    if (sorted == NULL || lines == NULL || !lex_buf_ok(&listing.text))
+        return lex_load_no_memory(loader);
+    for (size_t i = 0; i < listing.count; i++) {
+        size_t start = i == 0 ? 0 : listing.ends[i - 1];
+        sorted[i].bytes =
+            lex_span_of(lex_buf_span(&listing.text).data + start, listing.ends[i] - start);
+    }
+    if (listing.count != 0)
+        sort_elements(sorted, listing.count, 0);
+    for (size_t i = 0; i < listing.count; i++)
+        lines[i] = sorted[i].bytes;
+    lex_sha256(lines, listing.count, &hash);
+    memcpy(loader->policy->info.history_hash, hash.bytes, sizeof hash.bytes);
+    loader->policy->info.remembers = listing.count != 0;
+    return LEX_OK;
 }

@@ -1,8 +1,11 @@
 /* Hierarchy: what lies above each term through member_of and implies.
  *
- * The closure is computed once, at load, so that a decision walks a list and can neither loop nor
- * miss a level. Forbids, requires and conflicts apply to everything below their terms; a permit
- * never spreads through it here. */
+ * The closures are computed once, at load, so that a decision walks a list and can neither loop nor
+ * miss a level. Forbids, requires and conflicts apply to everything below their terms, and so do
+ * permits, except between actions: entailing an action is no leave to do it. There a term's
+ * `granted` lists whose permits cover it: what it is a member of, and what implies it with
+ * "grants". The one lies above it and the other below, so the grants are a graph of their own,
+ * which may have cycles although the hierarchy has none. */
 #include <stdlib.h>
 
 #include "core/policy/load.h"
@@ -25,6 +28,8 @@ static int by_from(const void *a, const void *b)
     const struct lex_edge *x = a, *y = b;
     if (x->from != y->from)
         return x->from < y->from ? -1 : 1;
+    if (x->document != y->document)
+        return x->document < y->document ? -1 : 1;
     return (x->at > y->at) - (x->at < y->at);
 }
 
@@ -34,6 +39,33 @@ static void add_above(struct walk *walk, lex_term_id term, lex_term_id above, si
         return;
     walk->stamp[above] = term + 1;
     walk->scratch[(*count)++] = above;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const lex_term_id *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The scratch list, sorted and kept for good. */
+static LEX_STATUS keep_above(struct walk *walk, lex_term_id term, size_t count,
+                             struct lex_terms_above *ret_above)
+{
+    const struct lex_term *of = &walk->loader->policy->terms[walk->kind].items[term];
+    if ((*walk->total += count) > LEX_POLICY_MAX_CLOSURE) {
+        lex_load_enter(walk->loader, of->document);
+        return lex_load_fail(walk->loader, LEX_LIMIT, of->at,
+                             "the hierarchy has more than %d pairs of a term and one above it",
+                             LEX_POLICY_MAX_CLOSURE);
+    }
+    lex_term_id *items = lex_arena_calloc(&walk->loader->policy->arena, count, sizeof *items);
+    if (items == NULL)
+        return lex_load_no_memory(walk->loader);
+    qsort(walk->scratch, count, sizeof *items, by_number);
+    if (count != 0)
+        memcpy(items, walk->scratch, count * sizeof *items);
+    *ret_above = (struct lex_terms_above){items, count};
+    return LEX_OK;
 }
 
 /* All terms above `term`, once all of its direct ones are done. */
@@ -48,25 +80,18 @@ static LEX_STATUS finish_term(struct walk *walk, lex_term_id term)
         for (size_t j = 0; j < next->count; j++)
             add_above(walk, term, next->items[j], &count);
     }
-    if ((*walk->total += count) > LEX_POLICY_MAX_CLOSURE)
-        return lex_load_fail(walk->loader, LEX_LIMIT, terms->items[term].at,
-                             "the hierarchy has more than %d pairs of a term and one above it",
-                             LEX_POLICY_MAX_CLOSURE);
-    lex_term_id *items = lex_arena_calloc(&walk->loader->policy->arena, count, sizeof *items);
-    if (items == NULL)
-        return lex_load_no_memory(walk->loader);
-    if (count != 0)
-        memcpy(items, walk->scratch, count * sizeof *items);
-    terms->items[term].above = (struct lex_terms_above){items, count};
+    struct lex_term *lower = &terms->items[term];
+    LEX_TRY(keep_above(walk, term, count, &lower->above));
     for (size_t i = 0; walk->kind == LEX_KIND_ACTION && i < count; i++)
-        if (terms->items[items[i]].risk_level > terms->items[term].risk_level)
-            terms->items[term].risk_level = terms->items[items[i]].risk_level;
+        if (terms->items[lower->above.items[i]].risk_level > lower->risk_level)
+            lower->risk_level = terms->items[lower->above.items[i]].risk_level;
     walk->state[term] = DONE;
     return LEX_OK;
 }
 
 static LEX_STATUS cycle(struct walk *walk, const struct lex_edge *edge)
 {
+    lex_load_enter(walk->loader, edge->document);
     const struct lex_term *terms = walk->loader->policy->terms[walk->kind].items;
     return lex_load_fail(walk->loader, LEX_REJECT, edge->at,
                          "a cycle: %.*s lies below %.*s, which lies below it; remove one of the "
@@ -100,10 +125,10 @@ static LEX_STATUS walk_from(struct walk *walk, lex_term_id start)
     return LEX_OK;
 }
 
-static LEX_STATUS prepare(struct walk *walk, size_t terms)
+static LEX_STATUS prepare(struct walk *walk, struct lex_edge *edges, size_t edges_count,
+                          size_t terms)
 {
     struct lex_arena *arena = &walk->loader->tree;
-    size_t edges = walk->loader->edges_count[walk->kind];
     walk->first = lex_arena_calloc(arena, terms + 1, sizeof *walk->first);
     walk->at = lex_arena_calloc(arena, terms + 1, sizeof *walk->at);
     walk->path = lex_arena_calloc(arena, terms, sizeof *walk->path);
@@ -113,12 +138,63 @@ static LEX_STATUS prepare(struct walk *walk, size_t terms)
     if (walk->first == NULL || walk->at == NULL || walk->path == NULL || walk->stamp == NULL ||
         walk->scratch == NULL || walk->state == NULL)
         return lex_load_no_memory(walk->loader);
-    qsort(walk->loader->edges[walk->kind], edges, sizeof(struct lex_edge), by_from);
+    qsort(edges, edges_count, sizeof *edges, by_from);
     size_t edge = 0;
     for (size_t term = 0; term <= terms; term++) {
-        while (edge < edges && walk->loader->edges[walk->kind][edge].from < term)
+        while (edge < edges_count && edges[edge].from < term)
             edge++;
         walk->first[term] = walk->at[term] = edge;
+    }
+    return LEX_OK;
+}
+
+/* ---- whose permits cover an action ---- */
+
+/* An edge of the grants: a permit on `to` covers `from`. */
+static struct lex_edge grant_of(const struct lex_edge *edge)
+{
+    struct lex_edge grant = *edge;
+    if (!edge->member) {
+        grant.from = edge->to;
+        grant.to = edge->from;
+    }
+    return grant;
+}
+
+static void add_granting(struct walk *walk, const struct lex_edge *grants, lex_term_id term,
+                         lex_term_id covered, size_t *count)
+{
+    for (size_t i = walk->first[covered]; i < walk->first[covered + 1]; i++)
+        add_above(walk, term, grants[i].to, count);
+}
+
+/* Everything that can be reached from `term`, breadth first; cycles are harmless here. */
+static size_t reach(struct walk *walk, const struct lex_edge *grants, lex_term_id term)
+{
+    size_t count = 0;
+    walk->stamp[term] = term + 1;
+    add_granting(walk, grants, term, term, &count);
+    for (size_t i = 0; i < count; i++)
+        add_granting(walk, grants, term, walk->scratch[i], &count);
+    return count;
+}
+
+static LEX_STATUS close_grants(struct lex_loader *loader, size_t *total)
+{
+    struct lex_terms *terms = &loader->policy->terms[LEX_KIND_ACTION];
+    const size_t edges = loader->edges_count[LEX_KIND_ACTION];
+    struct walk walk = {.loader = loader, .kind = LEX_KIND_ACTION, .total = total};
+    struct lex_edge *grants = lex_arena_calloc(&loader->tree, edges, sizeof *grants);
+    size_t count = 0;
+    if (grants == NULL)
+        return lex_load_no_memory(loader);
+    for (size_t i = 0; i < edges; i++)
+        if (loader->edges[LEX_KIND_ACTION][i].member || loader->edges[LEX_KIND_ACTION][i].grants)
+            grants[count++] = grant_of(&loader->edges[LEX_KIND_ACTION][i]);
+    LEX_TRY(prepare(&walk, grants, count, terms->count));
+    for (lex_term_id term = 0; term < terms->count; term++) {
+        size_t covering = reach(&walk, grants, term);
+        LEX_TRY(keep_above(&walk, term, covering, &terms->items[term].granted));
     }
     return LEX_OK;
 }
@@ -129,10 +205,15 @@ static LEX_STATUS close_kind(struct lex_loader *loader, enum lex_kind kind, size
     struct walk walk = {.loader = loader, .kind = kind, .total = total};
     if (loader->edges_count[kind] == 0)
         return LEX_OK;
-    LEX_TRY(prepare(&walk, terms));
+    LEX_TRY(prepare(&walk, loader->edges[kind], loader->edges_count[kind], terms));
     for (lex_term_id term = 0; term < terms; term++)
         if (walk.state[term] == UNSEEN)
             LEX_TRY(walk_from(&walk, term));
+    if (kind == LEX_KIND_ACTION)
+        return close_grants(loader, total);
+    for (lex_term_id term = 0; term < terms; term++)
+        loader->policy->terms[kind].items[term].granted =
+            loader->policy->terms[kind].items[term].above;
     return LEX_OK;
 }
 
@@ -142,12 +223,14 @@ static LEX_STATUS check_conflicts_of(struct lex_loader *loader, enum lex_kind ki
                                      lex_term_id term, lex_term_id side)
 {
     const struct lex_policy *policy = loader->policy;
-    struct lex_rule_refs refs = lex_policy_rules(policy, LEX_VERB_CONFLICTS, kind, side);
-    for (size_t i = 0; i < refs.count; i++) {
-        const struct lex_conflict *conflict = &policy->conflicts[refs.items[i]];
+    const struct lex_conflict_ref *refs;
+    size_t count = lex_policy_conflicts(policy, kind, side, &refs);
+    for (size_t i = 0; i < count; i++) {
+        const struct lex_conflict *conflict = &policy->conflicts[refs[i].number];
         if (!lex_policy_is_a(policy, kind, term, conflict->a) ||
             !lex_policy_is_a(policy, kind, term, conflict->b))
             continue;
+        lex_load_enter(loader, conflict->document);
         return lex_load_fail(
             loader, LEX_REJECT, conflict->at,
             "%.*s is both sides of this conflict, %.*s and %.*s, through the hierarchy",

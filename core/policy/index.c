@@ -1,105 +1,218 @@
-/* Index: from (verb, actor, action) to the rules that name exactly these.
+/* Index: from an (actor, action) pair to the rules that name exactly these.
  *
  * A decision asks for the few pairs its request can match, open positions included, so its cost
- * does not grow with the number of rules that are about something else. Conflicts stand in the same
- * table under (conflicts, kind, term), once for each side. */
+ * does not grow with the number of rules that are about something else. The rules themselves are
+ * sorted by pair and verb: what one look-up finds lies side by side. Each actor carries a mask of
+ * the actions it has rules with, so that most of the pairs that a hierarchy spans are excluded
+ * without a look-up; a bit that two actions share costs one look-up that finds nothing. */
 #include <stdlib.h>
 
 #include "core/policy/load.h"
 
-struct entry {
-    enum lex_verb verb;
-    lex_term_id actor, action;
-    uint32_t number;
+/* ---- pairs: from actor and action to the number of their first rule ----
+ *
+ * A slot is four bytes: a rule's number and a few bits of the pair's hash. Which pair it is stands
+ * in the rule itself, which is about to be read anyway; so the table stays small enough for the
+ * nearer caches, and a look-up waits for the far one once, for the rule. */
+
+enum { NUMBER_BITS = 21, NUMBER_MASK = (1 << NUMBER_BITS) - 1 }; /* number + 1; 0: a free slot */
+_Static_assert((int)LEX_POLICY_MAX_RELATIONS < (int)NUMBER_MASK, "a slot holds any rule's number");
+
+static uint64_t hash_pair(lex_term_id actor, lex_term_id action)
+{
+    uint64_t key = (uint64_t)actor << 32 | action;
+    key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9; /* the finalizer of SplitMix64 */
+    key = (key ^ key >> 27) * 0x94d049bb133111eb;
+    return key ^ key >> 31;
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) & ~(uint32_t)NUMBER_MASK;
+}
+
+static void put_pair(const struct lex_policy *policy, uint32_t number)
+{
+    const struct lex_rule *rule = &policy->rules[number];
+    uint64_t hash = hash_pair(rule->actor, rule->action);
+    size_t mask = policy->pairs_capacity - 1, at = (size_t)hash & mask;
+    while (policy->pairs[at] != 0)
+        at = (at + 1) & mask;
+    policy->pairs[at] = tag_of(hash) | (number + 1);
+}
+
+const struct lex_rule *lex_policy_pair(const struct lex_policy *policy, lex_term_id actor,
+                                       lex_term_id action)
+{
+    uint64_t hash = hash_pair(actor, action);
+    size_t mask = policy->pairs_capacity - 1, at = (size_t)hash & mask;
+    uint32_t tag = tag_of(hash);
+    for (uint32_t slot; (slot = policy->pairs[at]) != 0; at = (at + 1) & mask) {
+        const struct lex_rule *rule = &policy->rules[(slot & NUMBER_MASK) - 1];
+        if ((slot & ~(uint32_t)NUMBER_MASK) == tag && rule->actor == actor &&
+            rule->action == action)
+            return rule;
+    }
+    return NULL;
+}
+
+void lex_policy_ask_pair(const struct lex_policy *policy, lex_term_id actor, lex_term_id action)
+{
+    size_t mask = policy->pairs_capacity - 1;
+    __builtin_prefetch(&policy->pairs[(size_t)hash_pair(actor, action) & mask]);
+}
+
+void lex_policy_ask_rule(const struct lex_policy *policy, lex_term_id actor, lex_term_id action)
+{
+    size_t mask = policy->pairs_capacity - 1;
+    uint32_t slot = policy->pairs[(size_t)hash_pair(actor, action) & mask];
+    if (slot != 0)
+        __builtin_prefetch(&policy->rules[(slot & NUMBER_MASK) - 1]);
+}
+
+/* ---- the order of rules ---- */
+
+struct key {
+    uint64_t pair, place; /* actor and action; verb and order */
+    uint32_t index;
 };
 
 static int by_key(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
-    if (x->verb != y->verb)
-        return x->verb < y->verb ? -1 : 1;
-    if (x->actor != y->actor)
-        return x->actor < y->actor ? -1 : 1;
-    if (x->action != y->action)
-        return x->action < y->action ? -1 : 1;
+    const struct key *x = a, *y = b;
+    if (x->pair != y->pair)
+        return x->pair < y->pair ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* Room for rules that begin on a line of the cache each. */
+static struct lex_rule *new_rules(struct lex_arena *arena, size_t count)
+{
+    static const uintptr_t line = sizeof(struct lex_rule);
+    uint8_t *bytes = lex_arena_alloc(arena, (count + 1) * sizeof(struct lex_rule));
+    uintptr_t skip = (line - (uintptr_t)bytes % line) % line;
+    return bytes == NULL ? NULL : (struct lex_rule *)(void *)(bytes + skip);
+}
+
+static bool same_pair(const struct lex_rule *a, const struct lex_rule *b)
+{
+    return a->actor == b->actor && a->action == b->action;
+}
+
+static LEX_STATUS sort_rules(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    size_t count = policy->rules_count;
+    struct key *keys = lex_arena_alloc(&loader->tree, count * sizeof *keys);
+    struct lex_rule *sorted = new_rules(&policy->arena, count);
+    if (keys == NULL || sorted == NULL)
+        return lex_load_no_memory(loader);
+    for (size_t i = 0; i < count; i++) {
+        const struct lex_rule *rule = &policy->rules[i];
+        keys[i] = (struct key){(uint64_t)rule->actor << 32 | rule->action,
+                               (uint64_t)rule->verb << 32 | rule->order, (uint32_t)i};
+    }
+    qsort(keys, count, sizeof *keys, by_key);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = policy->rules[keys[i].index];
+    for (size_t i = 0; i < count; i++)
+        sorted[i].last = i + 1 == count || !same_pair(&sorted[i], &sorted[i + 1]);
+    policy->rules = sorted;
+    return LEX_OK;
+}
+
+/* ---- what actors and actions carry ---- */
+
+static void note_pair(struct lex_policy *policy, lex_term_id actor, lex_term_id action)
+{
+    struct lex_term *term =
+        actor == LEX_TERM_ANY ? NULL : &policy->terms[LEX_KIND_ACTOR].items[actor];
+    bool *any_action = term == NULL ? &policy->any_actor_any_action : &term->any_action;
+    uint64_t *paired = term == NULL ? &policy->any_actor_paired : &term->paired;
+    if (action == LEX_TERM_ANY)
+        *any_action = true;
+    else
+        *paired |= lex_action_bit(action);
+}
+
+static LEX_STATUS index_pairs(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    size_t pairs = 0;
+    for (size_t i = 0; i < policy->rules_count; i++)
+        pairs += policy->rules[i].last;
+    policy->pairs_capacity = 16;
+    while (policy->pairs_capacity < 2 * pairs)
+        policy->pairs_capacity *= 2;
+    policy->pairs = lex_arena_calloc(&policy->arena, policy->pairs_capacity, sizeof *policy->pairs);
+    if (policy->pairs == NULL)
+        return lex_load_no_memory(loader);
+    for (uint32_t i = 0; i < policy->rules_count; i++) {
+        if (i != 0 && !policy->rules[i - 1].last)
+            continue;
+        put_pair(policy, i);
+        note_pair(policy, policy->rules[i].actor, policy->rules[i].action);
+    }
+    return LEX_OK;
+}
+
+/* ---- conflicts ---- */
+
+static int by_term(const void *a, const void *b)
+{
+    const struct lex_conflict_ref *x = a, *y = b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->term != y->term)
+        return x->term < y->term ? -1 : 1;
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static size_t hash_key(enum lex_verb verb, lex_term_id actor, lex_term_id action)
+static LEX_STATUS index_conflicts(struct lex_loader *loader)
 {
-    uint64_t key = ((uint64_t)actor << 32 | action) + (uint64_t)verb * 0x9e3779b97f4a7c15;
-    key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9; /* the finalizer of SplitMix64 */
-    key = (key ^ key >> 27) * 0x94d049bb133111eb;
-    return (size_t)(key ^ key >> 31);
-}
-
-static struct lex_rule_group *slot_of(const struct lex_policy *policy, enum lex_verb verb,
-                                      lex_term_id actor, lex_term_id action)
-{
-    size_t mask = policy->groups_capacity - 1, at = hash_key(verb, actor, action) & mask;
-    for (;; at = (at + 1) & mask) {
-        struct lex_rule_group *group = &policy->groups[at];
-        if (group->rules == NULL ||
-            (group->verb == verb && group->actor == actor && group->action == action))
-            return group;
-    }
-}
-
-struct lex_rule_refs lex_policy_rules(const struct lex_policy *policy, enum lex_verb verb,
-                                      lex_term_id actor, lex_term_id action)
-{
-    const struct lex_rule_group *group = slot_of(policy, verb, actor, action);
-    return (struct lex_rule_refs){group->rules, group->rules == NULL ? 0 : group->count};
-}
-
-static size_t fill(const struct lex_policy *policy, struct entry *entries)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < policy->rules_count; i++) {
-        const struct lex_rule *rule = &policy->rules[i];
-        entries[count++] = (struct entry){rule->verb, rule->actor, rule->action, (uint32_t)i};
-    }
+    struct lex_policy *policy = loader->policy;
+    policy->conflict_refs = lex_arena_calloc(&policy->arena, 2 * policy->conflicts_count,
+                                             sizeof *policy->conflict_refs);
+    if (policy->conflict_refs == NULL)
+        return lex_load_no_memory(loader);
     for (size_t i = 0; i < policy->conflicts_count; i++) {
         const struct lex_conflict *conflict = &policy->conflicts[i];
         lex_term_id sides[] = {conflict->a, conflict->b};
-        for (size_t j = 0; j < 2; j++)
-            entries[count++] =
-                (struct entry){LEX_VERB_CONFLICTS, conflict->kind, sides[j], (uint32_t)i};
+        for (size_t j = 0; j < 2; j++) {
+            policy->conflict_refs[policy->conflict_refs_count++] =
+                (struct lex_conflict_ref){conflict->kind, sides[j], (uint32_t)i};
+            policy->terms[conflict->kind].items[sides[j]].conflicted = true;
+        }
     }
-    qsort(entries, count, sizeof *entries, by_key);
-    return count;
+    qsort(policy->conflict_refs, policy->conflict_refs_count, sizeof *policy->conflict_refs,
+          by_term);
+    return LEX_OK;
 }
 
-static bool same_key(const struct entry *a, const struct entry *b)
+size_t lex_policy_conflicts(const struct lex_policy *policy, enum lex_kind kind, lex_term_id term,
+                            const struct lex_conflict_ref **ret_refs)
 {
-    return a->verb == b->verb && a->actor == b->actor && a->action == b->action;
+    const struct lex_conflict_ref wanted = {.kind = kind, .term = term};
+    size_t low = 0, high = policy->conflict_refs_count, end;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_term(&policy->conflict_refs[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (end = low; end < policy->conflict_refs_count; end++)
+        if (policy->conflict_refs[end].kind != kind || policy->conflict_refs[end].term != term)
+            break;
+    *ret_refs = policy->conflict_refs + low;
+    return end - low;
 }
 
-static void make_groups(struct lex_policy *policy, const struct entry *entries, size_t count,
-                        uint32_t *numbers)
-{
-    for (size_t at = 0, end; at < count; at = end) {
-        for (end = at; end < count && same_key(&entries[at], &entries[end]); end++)
-            numbers[end] = entries[end].number;
-        *slot_of(policy, entries[at].verb, entries[at].actor, entries[at].action) =
-            (struct lex_rule_group){entries[at].verb, entries[at].actor, entries[at].action,
-                                    numbers + at, end - at};
-    }
-}
+/* ---- the whole ---- */
 
 LEX_STATUS lex_load_index(struct lex_loader *loader)
 {
-    struct lex_policy *policy = loader->policy;
-    size_t most = policy->rules_count + 2 * policy->conflicts_count;
-    struct entry *entries = lex_arena_calloc(&loader->tree, most + 1, sizeof *entries);
-    uint32_t *numbers = lex_arena_calloc(&policy->arena, most + 1, sizeof *numbers);
-    policy->groups_capacity = 16;
-    while (policy->groups_capacity < 2 * most)
-        policy->groups_capacity *= 2;
-    policy->groups =
-        lex_arena_calloc(&policy->arena, policy->groups_capacity, sizeof *policy->groups);
-    if (entries == NULL || numbers == NULL || policy->groups == NULL)
-        return lex_load_no_memory(loader);
-    make_groups(policy, entries, fill(policy, entries), numbers);
-    return LEX_OK;
+    LEX_TRY(sort_rules(loader));
+    LEX_TRY(index_pairs(loader));
+    return index_conflicts(loader);
 }

@@ -1,17 +1,16 @@
-/* Load: one document in, one whole snapshot out, or an error and nothing. */
-#include <errno.h>
-#include <fcntl.h>
+/* Load: documents in, one whole snapshot out, or an error and nothing.
+ *
+ * One document is a policy of one; several are read into the same tables one after the other, in
+ * the order of their ids, so that nothing depends on the order in which they were given. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/text.h"
 #include "core/policy/load.h"
 
 enum {
     CHUNK_BYTES = 64 << 10,
-    GUESSES = 1 << 24, /* comparisons of names for "did you mean", in all */
+    GUESSES = 1 << 22, /* looks at names for "did you mean", in all */
 };
 /* A tree costs at most 48 bytes for each byte of a document; 64 MiB of brackets stay below this. */
 static const size_t memory_max = (size_t)6 << 30;
@@ -21,42 +20,66 @@ static lex_words top_keys = {
     "terms",           "relations",   "constraints", "options",     "effective_from",
     "effective_until", "enforcement", "metadata",    NULL};
 
-/* ---- the head of the document ---- */
+/* ---- the head of a document ---- */
 
-static LEX_STATUS read_identity(struct lex_loader *loader)
+static LEX_STATUS read_version(struct lex_loader *loader, struct lex_span *ret_version)
 {
-    static lex_words id = {"policy_id", NULL}, name = {"name", NULL};
-    struct lex_policy_info *info = &loader->policy->info;
     const struct lex_json *version = lex_json_get(loader->root, "version");
-    LEX_TRY(lex_load_text(loader, loader->root, id, &info->id));
-    if (lex_span_absent(info->id) || info->id.len == 0)
-        LEX_TRY(lex_load_text(loader, loader->root, name, &info->id));
-    if (lex_span_absent(info->id) || info->id.len == 0)
-        info->id = LEX_SPAN("policy");
     if (version == NULL || version->type == LEX_JSON_NULL)
         return LEX_OK;
     if (version->type != LEX_JSON_NUMBER)
         LEX_TRY(lex_load_expect(loader, version, LEX_JSON_STRING, "\"version\""));
-    info->version = lex_load_keep(loader, version->text);
-    return lex_span_absent(info->version) ? lex_load_no_memory(loader) : LEX_OK;
+    *ret_version = lex_load_keep(loader, version->text);
+    return lex_span_absent(*ret_version) ? lex_load_no_memory(loader) : LEX_OK;
 }
 
+static LEX_STATUS read_identity(struct lex_loader *loader, struct lex_policy_document *document)
+{
+    static lex_words id = {"policy_id", NULL}, name = {"name", NULL};
+    LEX_TRY(lex_load_text(loader, loader->root, id, &document->id));
+    if (lex_span_absent(document->id) || document->id.len == 0)
+        LEX_TRY(lex_load_text(loader, loader->root, name, &document->id));
+    if (lex_span_absent(document->id) || document->id.len == 0)
+        document->id = LEX_SPAN("policy");
+    return read_version(loader, &document->version);
+}
+
+/* A document that is only to be watched must not come into force as if it were whole, nor one that
+ * needs another. */
+static LEX_STATUS read_enforcement(struct lex_loader *loader, struct lex_policy_document *document)
+{
+    static lex_words keys = {"enforcement", NULL}, words = {"enforce", "log_only", NULL};
+    const struct lex_json *extends = lex_json_get(loader->root, "extends");
+    struct lex_span enforcement;
+    if (extends != NULL)
+        return lex_load_fail(loader, LEX_REJECT, extends->key_at,
+                             "\"extends\" is not part of the language; put both documents' rules "
+                             "into one, or both files into one directory");
+    LEX_TRY(lex_load_text(loader, loader->root, keys, &enforcement));
+    int index = lex_span_absent(enforcement) ? 0 : lex_load_word(enforcement, words);
+    if (index < 0)
+        return lex_load_fail(loader, LEX_REJECT, lex_json_get(loader->root, "enforcement")->at,
+                             "\"enforcement\" must be enforce or log_only");
+    document->log_only = index == 1;
+    return LEX_OK;
+}
+
+/* The strictest of all documents. */
 static LEX_STATUS read_mode(struct lex_loader *loader)
 {
     static lex_words keys = {"mode", NULL}, modes = {"permissive", "strict", "paranoid", NULL};
     struct lex_span mode;
     char suggestion[128];
     LEX_TRY(lex_load_text(loader, loader->root, keys, &mode));
-    loader->policy->info.mode = LEX_MODE_STRICT;
-    if (lex_span_absent(mode))
-        return LEX_OK;
-    int index = lex_load_word(mode, modes);
+    int index = lex_span_absent(mode) ? 1 : lex_load_word(mode, modes);
     if (index < 0)
         return lex_load_fail(loader, LEX_REJECT, lex_json_get(loader->root, "mode")->at,
                              "unknown mode \"%.*s\"%s; expected permissive, strict or paranoid",
                              LEX_SPAN_FMT(mode),
                              lex_load_suggest(mode, modes, suggestion, sizeof suggestion));
-    loader->policy->info.mode = (enum lex_mode)(LEX_MODE_PERMISSIVE + index);
+    enum lex_mode stated = (enum lex_mode)(LEX_MODE_PERMISSIVE + index);
+    if (stated > loader->policy->info.mode)
+        loader->policy->info.mode = stated;
     return LEX_OK;
 }
 
@@ -73,37 +96,27 @@ static LEX_STATUS read_instant(struct lex_loader *loader, const char *key, int64
                          key);
 }
 
+/* All documents must be in effect: the latest beginning, the earliest end. */
 static LEX_STATUS read_dates(struct lex_loader *loader)
 {
     struct lex_policy_info *info = &loader->policy->info;
-    info->effective_from_us = INT64_MIN;
-    info->effective_until_us = INT64_MAX;
-    LEX_TRY(read_instant(loader, "effective_from", &info->effective_from_us));
-    LEX_TRY(read_instant(loader, "effective_until", &info->effective_until_us));
+    int64_t from_us = INT64_MIN, until_us = INT64_MAX;
+    LEX_TRY(read_instant(loader, "effective_from", &from_us));
+    LEX_TRY(read_instant(loader, "effective_until", &until_us));
+    if (from_us >= until_us)
+        return lex_load_fail(
+            loader, LEX_REJECT, lex_json_get(loader->root, "effective_until")->at,
+            "\"effective_until\" must be later than \"effective_from\"; this policy "
+            "would never be in effect");
+    if (from_us > info->effective_from_us)
+        info->effective_from_us = from_us;
+    if (until_us < info->effective_until_us)
+        info->effective_until_us = until_us;
     if (info->effective_from_us < info->effective_until_us)
         return LEX_OK;
-    return lex_load_fail(loader, LEX_REJECT, lex_json_get(loader->root, "effective_until")->at,
-                         "\"effective_until\" must be later than \"effective_from\"; this policy "
-                         "would never be in effect");
-}
-
-/* A document that is only to be watched, or that needs another one, must not come into force as if
- * it were whole. */
-static LEX_STATUS refuse_foreign(struct lex_loader *loader)
-{
-    static lex_words keys = {"enforcement", NULL};
-    const struct lex_json *extends = lex_json_get(loader->root, "extends");
-    struct lex_span enforcement;
-    if (extends != NULL)
-        return lex_load_fail(loader, LEX_REJECT, extends->key_at,
-                             "\"extends\" is not part of the language; put both documents' rules "
-                             "into one");
-    LEX_TRY(lex_load_text(loader, loader->root, keys, &enforcement));
-    if (lex_span_absent(enforcement) || lex_span_eq(enforcement, LEX_SPAN("enforce")))
-        return LEX_OK;
-    return lex_load_fail(loader, LEX_REJECT, lex_json_get(loader->root, "enforcement")->at,
-                         "a policy with \"enforcement\" other than \"enforce\" cannot be the one "
-                         "in force");
+    return lex_load_fail(loader, LEX_REJECT, loader->root->at,
+                         "this document and the others are never in effect together; all of a "
+                         "policy's documents must be");
 }
 
 /* ---- options ---- */
@@ -131,9 +144,18 @@ static LEX_STATUS read_word(struct lex_loader *loader, const struct lex_json *no
                          LEX_SPAN_FMT(node->key), expected);
 }
 
+static LEX_STATUS read_trust(struct lex_loader *loader, const struct lex_json *node)
+{
+    static lex_words trust = {"attested", "caller", NULL};
+    LEX_TRY(read_word(loader, node, trust, "\"attested\" or \"caller\""));
+    loader->policy->options.context_trust =
+        lex_load_word(node->text, trust) == 0 ? LEX_TRUST_ATTESTED : LEX_TRUST_CALLER;
+    return LEX_OK;
+}
+
 static LEX_STATUS read_option(struct lex_loader *loader, const struct lex_json *node)
 {
-    static lex_words undeclared = {"treat_as_none", NULL}, trust = {"attested", "caller", NULL};
+    static lex_words undeclared = {"treat_as_none", NULL};
     struct lex_options *options = &loader->policy->options;
     struct lex_span key = node->key;
     if (node->type == LEX_JSON_NULL || lex_span_eq(key, LEX_SPAN("approver")))
@@ -145,9 +167,9 @@ static LEX_STATUS read_option(struct lex_loader *loader, const struct lex_json *
         return read_word(loader, node, undeclared, "\"treat_as_none\", or be left out");
     }
     if (lex_span_eq(key, LEX_SPAN("context_trust")))
-        return read_word(loader, node, trust, "\"attested\" or \"caller\"");
+        return read_trust(loader, node);
     if (lex_span_eq(key, LEX_SPAN("facts")))
-        return lex_load_expect(loader, node, LEX_JSON_OBJECT, "\"facts\"");
+        return lex_load_fact_options(loader, node);
     LEX_TRY(lex_load_expect(loader, node, LEX_JSON_BOOL, "\"strict_terms\""));
     options->strict_terms = node->boolean;
     return LEX_OK;
@@ -177,12 +199,78 @@ static LEX_STATUS read_approver(struct lex_loader *loader)
     const struct lex_json *node = lex_json_get(lex_json_get(loader->root, "options"), "approver");
     lex_term_id term;
     loader->policy->options.approver = LEX_SPAN("actor:human");
+    loader->policy->options.approver_term = LEX_TERM_UNKNOWN;
     if (node == NULL || node->type == LEX_JSON_NULL)
         return LEX_OK;
     LEX_TRY(lex_load_expect(loader, node, LEX_JSON_STRING, "\"approver\""));
     LEX_TRY(lex_load_ref(loader, LEX_KIND_ACTOR, node->text, node->at, &term));
     loader->policy->options.approver =
         lex_policy_term(loader->policy, LEX_KIND_ACTOR, term)->canonical;
+    loader->policy->options.approver_term = term;
+    return LEX_OK;
+}
+
+/* Where nobody is named, actor:human approves, if some rule or declaration makes it a term. */
+static void default_approver(struct lex_loader *loader)
+{
+    struct lex_options *options = &loader->policy->options;
+    lex_term_id human = lex_policy_resolve(loader->policy, LEX_KIND_ACTOR, options->approver);
+    if (options->approver_term != LEX_TERM_UNKNOWN || human >= LEX_TERM_AMBIGUOUS)
+        return;
+    options->approver_term = human;
+}
+
+/* ---- several documents ---- */
+
+static LEX_STATUS canonical_options(struct lex_loader *loader, struct lex_buf *buf)
+{
+    const struct lex_json *options = lex_json_get(loader->root, "options");
+    bool none = options == NULL || options->type == LEX_JSON_NULL || options->count == 0;
+    lex_buf_init(buf, SIZE_MAX / 4);
+    if (!none)
+        lex_policy_canonical_options(options, buf);
+    return lex_buf_ok(buf) ? LEX_OK : lex_load_no_memory(loader);
+}
+
+/* An option changes what every rule means, so the documents must agree on all of them: were one
+ * document's `open_world` to hold for another's rules, it would widen them unseen. */
+static LEX_STATUS check_options(struct lex_loader *loader)
+{
+    LEX_CLEANUP(lex_buf_fini) struct lex_buf first = {0};
+    const struct lex_json *options;
+    lex_load_enter(loader, 0);
+    LEX_TRY(canonical_options(loader, &first));
+    for (size_t i = 1; i < loader->enforced; i++) {
+        LEX_CLEANUP(lex_buf_fini) struct lex_buf other = {0};
+        lex_load_enter(loader, i);
+        LEX_TRY(canonical_options(loader, &other));
+        if (lex_span_eq(lex_buf_span(&first), lex_buf_span(&other)))
+            continue;
+        options = lex_json_get(loader->root, "options");
+        return lex_load_fail(loader, LEX_REJECT, options == NULL ? loader->root->at : options->at,
+                             "the \"options\" of this document are not those of %s; documents of "
+                             "one policy need equal options",
+                             loader->policy->documents[0].source);
+    }
+    return LEX_OK;
+}
+
+static LEX_STATUS join_ids(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    struct lex_policy_info *info = &policy->info;
+    info->id = policy->documents[0].id;
+    info->version = policy->documents[0].version;
+    for (size_t i = 1; i < loader->enforced; i++) {
+        const struct lex_policy_document *document = &policy->documents[i];
+        bool same = lex_span_absent(info->version) == lex_span_absent(document->version) &&
+                    lex_span_eq(info->version, document->version);
+        info->id = lex_arena_printf(&policy->arena, "%.*s+%.*s", LEX_SPAN_FMT(info->id),
+                                    LEX_SPAN_FMT(document->id));
+        info->version = same ? info->version : (struct lex_span){NULL, 0};
+        if (lex_span_absent(info->id))
+            return lex_load_no_memory(loader);
+    }
     return LEX_OK;
 }
 
@@ -194,8 +282,7 @@ static LEX_STATUS parse(struct lex_loader *loader)
     struct lex_error problem;
     unsigned line, column;
     int skip = 0;
-    enum lex_status status =
-        lex_json_parse(&loader->tree, loader->policy->info.document, &loader->root, &problem);
+    enum lex_status status = lex_json_parse(&loader->tree, loader->text, &loader->root, &problem);
     if (status == LEX_OK)
         return lex_load_expect(loader, loader->root, LEX_JSON_OBJECT, "a policy");
     if (status == LEX_LIMIT)
@@ -206,39 +293,213 @@ static LEX_STATUS parse(struct lex_loader *loader)
                     problem.text + skip);
 }
 
-static LEX_STATUS read_document(struct lex_loader *loader)
+static LEX_STATUS read_heads(struct lex_loader *loader)
 {
-    LEX_TRY(parse(loader));
-    lex_load_lint_keys(loader, loader->root, top_keys, "the policy");
-    LEX_TRY(refuse_foreign(loader));
-    LEX_TRY(read_identity(loader));
-    LEX_TRY(read_mode(loader));
-    LEX_TRY(read_dates(loader));
-    LEX_TRY(read_options(loader));
+    struct lex_policy_info *info = &loader->policy->info;
+    info->effective_from_us = INT64_MIN;
+    info->effective_until_us = INT64_MAX;
+    info->mode = LEX_MODE_UNSET;
+    for (size_t i = 0; i < loader->enforced; i++) {
+        lex_load_enter(loader, i);
+        lex_load_lint_keys(loader, loader->root, top_keys, "the policy");
+        LEX_TRY(read_mode(loader));
+        LEX_TRY(read_dates(loader));
+    }
+    LEX_TRY(join_ids(loader));
+    LEX_TRY(check_options(loader));
+    lex_load_enter(loader, 0);
+    return read_options(loader);
+}
+
+static LEX_STATUS read_rules(struct lex_loader *loader)
+{
+    LEX_TRY(lex_load_allocate_relations(loader));
+    LEX_TRY(lex_load_allocate_constraints(loader));
+    for (size_t i = 0; i < loader->enforced; i++) {
+        lex_load_enter(loader, i);
+        LEX_TRY(lex_load_relations(loader));
+        LEX_TRY(lex_load_constraints(loader));
+    }
+    loader->policy->info.constraints = loader->policy->constraints_count;
+    return LEX_OK;
+}
+
+/* What is only as long as the documents could have made it, in its true length. */
+static LEX_STATUS keep_conflicts(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    struct lex_conflict *conflicts =
+        lex_arena_calloc(&policy->arena, policy->conflicts_count, sizeof *conflicts);
+    if (conflicts == NULL)
+        return lex_load_no_memory(loader);
+    if (policy->conflicts_count != 0)
+        memcpy(conflicts, policy->conflicts, policy->conflicts_count * sizeof *conflicts);
+    policy->conflicts = conflicts;
+    return LEX_OK;
+}
+
+static LEX_STATUS compile(struct lex_loader *loader)
+{
+    LEX_TRY(read_heads(loader));
     LEX_TRY(lex_load_terms(loader));
+    lex_load_enter(loader, 0);
     LEX_TRY(read_approver(loader));
-    LEX_TRY(lex_load_relations(loader));
-    LEX_TRY(lex_load_constraints(loader));
+    LEX_TRY(read_rules(loader));
+    LEX_TRY(keep_conflicts(loader));
     LEX_TRY(lex_load_finish_terms(loader));
+    default_approver(loader);
+    LEX_TRY(lex_load_finish_conditions(loader));
+    LEX_TRY(lex_load_finish_facts(loader));
     LEX_TRY(lex_load_hierarchy(loader));
     LEX_TRY(lex_load_index(loader));
     LEX_TRY(lex_load_check_conflicts(loader));
-    LEX_TRY(lex_load_hashes(loader));
-    lex_load_lint_policy(loader);
+    LEX_TRY(lex_load_policy_hashes(loader));
+    LEX_TRY(lex_load_history_hash(loader));
+    LEX_TRY(lex_load_lint_policy(loader));
     return lex_load_finish_lints(loader);
 }
 
-static LEX_STATUS new_policy(struct lex_loader *loader, struct lex_span text)
+/* ---- a set of documents ---- */
+
+static LEX_STATUS copy_document(struct lex_loader *loader, const struct lex_policy_document *given,
+                                struct lex_policy_document *ret_copy)
+{
+    struct lex_arena *arena = &loader->policy->arena;
+    struct lex_span text = lex_span_of(
+        given->text.data != NULL ? given->text.data : (const uint8_t *)"", given->text.len);
+    struct lex_span source = lex_arena_printf(arena, "%s", given->source);
+    *ret_copy = (struct lex_policy_document){.source = (const char *)source.data,
+                                             .text = lex_arena_dup(arena, text)};
+    if (lex_span_absent(source) || lex_span_absent(ret_copy->text))
+        return lex_fail(loader->err, LEX_LIMIT, "%s: not enough memory", given->source);
+    return LEX_OK;
+}
+
+static LEX_STATUS new_policy(struct lex_loader *loader, const struct lex_policy_document *documents,
+                             size_t count)
 {
     struct lex_policy *policy = calloc(1, sizeof *policy);
     if (policy == NULL)
-        return lex_fail(loader->err, LEX_LIMIT, "%s: not enough memory", loader->source);
+        return lex_fail(loader->err, LEX_LIMIT, "%s: not enough memory", documents[0].source);
     policy->references = 1;
     lex_arena_init(&policy->arena, CHUNK_BYTES, memory_max);
     loader->policy = policy;
-    policy->info.document = lex_arena_dup(
-        &policy->arena, lex_span_of(text.data != NULL ? text.data : (const uint8_t *)"", text.len));
-    return lex_span_absent(policy->info.document) ? lex_load_no_memory(loader) : LEX_OK;
+    policy->documents = lex_arena_calloc(&policy->arena, count, sizeof *policy->documents);
+    loader->roots = lex_arena_calloc(&loader->tree, count, sizeof(const struct lex_json *));
+    if (policy->documents == NULL || loader->roots == NULL)
+        return lex_fail(loader->err, LEX_LIMIT, "%s: not enough memory", documents[0].source);
+    for (size_t i = 0; i < count; i++)
+        LEX_TRY(copy_document(loader, &documents[i], &policy->documents[i]));
+    policy->info.documents_count = count;
+    return LEX_OK;
+}
+
+static LEX_STATUS read_document(struct lex_loader *loader, size_t index)
+{
+    struct lex_policy_document *document = &loader->policy->documents[index];
+    lex_load_enter(loader, index);
+    LEX_TRY(parse(loader));
+    loader->roots[index] = loader->root;
+    LEX_TRY(read_enforcement(loader, document));
+    LEX_TRY(read_identity(loader, document));
+    return lex_load_hashes(loader, document);
+}
+
+/* Enforced ones first, each part by id: an order that no directory and no topic can change. */
+static int document_order(const struct lex_policy_document *a, const struct lex_policy_document *b)
+{
+    if (a->log_only != b->log_only)
+        return a->log_only ? 1 : -1;
+    return lex_span_cmp(a->id, b->id);
+}
+
+static LEX_STATUS sort_documents(struct lex_loader *loader)
+{
+    struct lex_policy_document *documents = loader->policy->documents;
+    size_t count = loader->policy->info.documents_count;
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && document_order(&documents[j - 1], &documents[j]) > 0; j--) {
+            struct lex_policy_document document = documents[j];
+            const struct lex_json *root = loader->roots[j];
+            documents[j] = documents[j - 1];
+            documents[j - 1] = document;
+            loader->roots[j] = loader->roots[j - 1];
+            loader->roots[j - 1] = root;
+        }
+    for (size_t i = 1; i < count; i++)
+        if (document_order(&documents[i - 1], &documents[i]) == 0)
+            return lex_fail(loader->err, LEX_REJECT,
+                            "%s: has the policy_id \"%.*s\" of %s; each document needs an id of "
+                            "its own",
+                            documents[i].source, LEX_SPAN_FMT(documents[i].id),
+                            documents[i - 1].source);
+    return LEX_OK;
+}
+
+/* How many of the sorted documents make the policy. */
+static LEX_STATUS count_enforced(struct lex_loader *loader, bool shadow)
+{
+    const struct lex_policy *policy = loader->policy;
+    while (loader->enforced < policy->info.documents_count &&
+           (shadow || !policy->documents[loader->enforced].log_only))
+        loader->enforced++;
+    loader->prefixed = loader->enforced > 1;
+    if (loader->enforced != 0)
+        return LEX_OK;
+    lex_load_enter(loader, 0);
+    return lex_load_fail(loader, LEX_REJECT, lex_json_get(loader->root, "enforcement")->at,
+                         "a policy that is \"log_only\" cannot be the one in force; at least one "
+                         "document must be enforced");
+}
+
+static void own_document(struct lex_policy *policy)
+{
+    policy->info.document = policy->documents[0].text;
+}
+
+/* Several texts as one: a JSON array of them, which loads as the same policy. In the order of the
+ * hashes, so that it is as canonical as the hash that names it. */
+static LEX_STATUS join_documents(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    const struct lex_policy_document *sorted[LEX_POLICY_MAX_DOCUMENTS];
+    size_t bytes = 2, at = 0;
+    own_document(policy);
+    if (loader->enforced == 1)
+        return LEX_OK;
+    for (size_t i = 0; i < loader->enforced; i++) {
+        size_t j = i;
+        for (; j > 0 && memcmp(sorted[j - 1]->hash, policy->documents[i].hash, 32) > 0; j--)
+            sorted[j] = sorted[j - 1];
+        sorted[j] = &policy->documents[i];
+        bytes += policy->documents[i].text.len + 1;
+    }
+    uint8_t *text = lex_arena_alloc(&policy->arena, bytes);
+    if (text == NULL)
+        return lex_load_no_memory(loader);
+    for (size_t i = 0; i < loader->enforced; i++) {
+        text[at++] = i == 0 ? '[' : ',';
+        memcpy(text + at, sorted[i]->text.data, sorted[i]->text.len);
+        at += sorted[i]->text.len;
+    }
+    text[at++] = ']';
+    policy->info.document = lex_span_of(text, at);
+    return LEX_OK;
+}
+
+static LEX_STATUS load_shadows(struct lex_loader *loader)
+{
+    struct lex_policy *policy = loader->policy;
+    size_t count = policy->info.documents_count - loader->enforced;
+    policy->shadows = lex_arena_calloc(&policy->arena, count, sizeof(struct lex_policy *));
+    if (policy->shadows == NULL)
+        return lex_load_no_memory(loader);
+    for (size_t i = 0; i < count; i++) {
+        LEX_TRY(lex_load_set(&policy->documents[loader->enforced + i], 1, true, &policy->shadows[i],
+                             loader->err));
+        policy->info.shadows_count++;
+    }
+    return LEX_OK;
 }
 
 static void loader_fini(struct lex_loader *loader)
@@ -248,66 +509,36 @@ static void loader_fini(struct lex_loader *loader)
         lex_names_fini(&loader->created[kind]);
         free(loader->edges[kind]);
     }
+    lex_names_fini(&loader->declared);
+    lex_names_fini(&loader->known_conditions);
+    free(loader->conditions);
+    free(loader->conditions_rule);
+    free(loader->facts);
+    free(loader->seen);
+    free(loader->nodes);
+    free(loader->list);
     free(loader->lints);
     lex_policy_unref(loader->policy);
 }
 
-LEX_STATUS lex_policy_load(struct lex_span text, const char *source, struct lex_policy **ret_policy,
-                           struct lex_error *err)
+LEX_STATUS lex_load_set(const struct lex_policy_document *documents, size_t count, bool shadow,
+                        struct lex_policy **ret_policy, struct lex_error *err)
 {
     LEX_CLEANUP(loader_fini)
-    struct lex_loader loader = {.source = source, .err = err, .guesses_left = GUESSES};
-    if (text.len > LEX_POLICY_MAX_BYTES)
-        return lex_fail(err, LEX_LIMIT, "%s: a policy may have %d bytes at most, this has %zu",
-                        source, LEX_POLICY_MAX_BYTES, text.len);
+    struct lex_loader loader = {.err = err, .guesses_left = GUESSES};
     lex_arena_init(&loader.tree, CHUNK_BYTES, memory_max);
-    LEX_TRY(new_policy(&loader, text));
-    LEX_TRY(read_document(&loader));
+    LEX_TRY(new_policy(&loader, documents, count));
+    for (size_t i = 0; i < count; i++)
+        LEX_TRY(read_document(&loader, i));
+    LEX_TRY(sort_documents(&loader));
+    LEX_TRY(count_enforced(&loader, shadow));
+    LEX_TRY(join_documents(&loader));
+    LEX_TRY(compile(&loader));
+    if (!shadow)
+        LEX_TRY(load_shadows(&loader));
     *ret_policy = loader.policy;
     loader.policy = NULL;
     return LEX_OK;
-}
-
-/* ---- files ---- */
-
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-static enum lex_status read_file(int fd, const char *path, struct lex_buf *buf,
-                                 struct lex_error *err)
-{
-    uint8_t block[16 << 10];
-    ssize_t got;
-    while ((got = read(fd, block, sizeof block)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lex_fail(err, LEX_REJECT, "%s: cannot read the policy: %s", path,
-                            strerror(errno));
-        lex_buf_put(buf, block, (size_t)got);
-        if (!lex_buf_ok(buf))
-            return lex_fail(err, LEX_LIMIT, "%s: a policy may have %d bytes at most", path,
-                            LEX_POLICY_MAX_BYTES);
-    }
-    return LEX_OK;
-}
-
-LEX_STATUS lex_policy_load_file(const char *path, struct lex_policy **ret_policy,
-                                struct lex_error *err)
-{
-    LEX_CLEANUP(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat info;
-    if (fd < 0 || fstat(fd, &info) != 0)
-        return lex_fail(err, LEX_REJECT, "%s: cannot open the policy: %s", path, strerror(errno));
-    if (S_ISDIR(info.st_mode))
-        return lex_fail(err, LEX_REJECT, "%s: is a directory; name one policy file", path);
-    LEX_CLEANUP(lex_buf_fini) struct lex_buf buf;
-    lex_buf_init(&buf, LEX_POLICY_MAX_BYTES);
-    LEX_TRY(read_file(fd, path, &buf, err));
-    return lex_policy_load(lex_buf_span(&buf), path, ret_policy, err);
 }
 
 /* ---- snapshots ---- */
@@ -326,6 +557,9 @@ void lex_policy_unref(struct lex_policy *policy)
         lex_names_fini(&policy->terms[kind].names);
         free(policy->terms[kind].items);
     }
+    for (size_t i = 0; i < policy->info.shadows_count; i++)
+        lex_policy_unref(policy->shadows[i]);
+    lex_names_fini(&policy->fact_names);
     lex_arena_fini(&policy->arena);
     free(policy);
 }
@@ -333,6 +567,19 @@ void lex_policy_unref(struct lex_policy *policy)
 const struct lex_policy_info *lex_policy_info(const struct lex_policy *policy)
 {
     return &policy->info;
+}
+
+const struct lex_policy_document *lex_policy_documents(const struct lex_policy *policy,
+                                                       size_t *ret_count)
+{
+    *ret_count = policy->info.documents_count;
+    return policy->documents;
+}
+
+const struct lex_policy *lex_policy_shadow(const struct lex_policy *policy, size_t index)
+{
+    LEX_ASSERT(index < policy->info.shadows_count);
+    return policy->shadows[index];
 }
 
 size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy_lint **ret_lints)

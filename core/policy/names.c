@@ -39,12 +39,48 @@ static bool is_control(uint32_t code)
     return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
+static uint64_t word_at(const uint8_t *data)
+{
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    return word;
+}
+
+/* Whether eight bytes are all printable ASCII, 0x20 to 0x7e: none has its top bit, none is below
+ * 0x20, none is 0x7f (which is the only one whose sum with 1 gets a top bit). */
+static bool plain_word(uint64_t word)
+{
+    static const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+    return ((word | (word + ones) | (word - 0x20 * ones)) & tops) == 0;
+}
+
+/* Up to seven bytes, filled up with blanks. */
+static uint64_t short_word(struct lex_span text)
+{
+    uint8_t bytes[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+    for (size_t i = 0; i < text.len; i++)
+        bytes[i] = text.data[i];
+    return word_at(bytes);
+}
+
+static bool plain_name(struct lex_span name)
+{
+    if (name.len < 8)
+        return plain_word(short_word(name));
+    for (size_t at = 0; at + 8 < name.len; at += 8)
+        if (!plain_word(word_at(name.data + at)))
+            return false;
+    return plain_word(word_at(name.data + name.len - 8)); /* may overlap the one before */
+}
+
 const char *lex_name_problem(struct lex_span name)
 {
     if (name.len == 0)
         return "is empty";
     if (name.len > LEX_POLICY_NAME_MAX_BYTES)
         return "is longer than 512 bytes";
+    if (plain_name(name))
+        return NULL;
     for (size_t at = 0; at < name.len;) {
         uint32_t code;
         size_t n = lex_utf8_next(lex_span_of(name.data + at, name.len - at), &code);
@@ -59,28 +95,42 @@ const char *lex_name_problem(struct lex_span name)
 
 /* ---- the table ---- */
 
-/* FNV-1a, 64 bits. Requests only look names up, so a hostile one cannot make chains longer. */
-static size_t hash_text(struct lex_span text)
+/* Eight bytes a step, each folded in by a full multiplication (the scheme of wyhash). Requests only
+ * look names up, so a hostile one cannot make chains longer. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ text.data[i]) * 0x100000001b3;
-    return (size_t)(hash ^ hash >> 32);
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static struct lex_name *slot_of(const struct lex_names *names, struct lex_span text)
+static uint32_t hash_text(struct lex_span text)
 {
-    size_t mask = names->capacity - 1, at = hash_text(text) & mask;
-    while (!lex_span_absent(names->slots[at].text) && !lex_span_eq(names->slots[at].text, text))
-        at = (at + 1) & mask;
-    return &names->slots[at];
+    static const uint64_t k0 = 0x9e3779b97f4a7c15, k1 = 0xbf58476d1ce4e5b9;
+    uint64_t hash = k0 ^ text.len, tail;
+    size_t at = 0;
+    for (; at + 8 < text.len; at += 8)
+        hash = fold(hash ^ word_at(text.data + at), k1);
+    tail = text.len < 8 ? short_word(text) : word_at(text.data + text.len - 8);
+    hash = fold(hash ^ tail, k0);
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+static struct lex_name *slot_of(const struct lex_names *names, struct lex_span text, uint32_t hash)
+{
+    size_t mask = names->capacity - 1, at = hash & mask;
+    for (;; at = (at + 1) & mask) {
+        struct lex_name *slot = &names->slots[at];
+        if (lex_span_absent(slot->text) || (slot->hash == hash && lex_span_eq(slot->text, text)))
+            return slot;
+    }
 }
 
 const struct lex_name *lex_names_find(const struct lex_names *names, struct lex_span text)
 {
     if (names->capacity == 0 || lex_span_absent(text))
         return NULL;
-    const struct lex_name *slot = slot_of(names, text);
+    const struct lex_name *slot = slot_of(names, text, hash_text(text));
     return lex_span_absent(slot->text) ? NULL : slot;
 }
 
@@ -92,7 +142,7 @@ static enum lex_status grow(struct lex_names *names)
         return LEX_LIMIT;
     for (size_t i = 0; i < names->capacity; i++)
         if (!lex_span_absent(names->slots[i].text))
-            *slot_of(&grown, names->slots[i].text) = names->slots[i];
+            *slot_of(&grown, names->slots[i].text, names->slots[i].hash) = names->slots[i];
     free(names->slots);
     *names = grown;
     return LEX_OK;
@@ -102,10 +152,12 @@ LEX_STATUS lex_names_put(struct lex_names *names, struct lex_span text, struct l
 {
     if (2 * (names->count + 1) > names->capacity)
         LEX_TRY(grow(names));
-    struct lex_name *slot = slot_of(names, text);
+    uint32_t hash = hash_text(text);
+    struct lex_name *slot = slot_of(names, text, hash);
     names->count += lex_span_absent(slot->text);
     *slot = name;
     slot->text = text;
+    slot->hash = hash;
     return LEX_OK;
 }
 
@@ -126,11 +178,18 @@ lex_term_id lex_policy_resolve(const struct lex_policy *policy, enum lex_kind ki
     return found->poisoned ? LEX_TERM_AMBIGUOUS : found->term;
 }
 
-const struct lex_term *lex_policy_term(const struct lex_policy *policy, enum lex_kind kind,
-                                       lex_term_id id)
+bool lex_terms_hold(const struct lex_terms_above *above, lex_term_id target)
 {
-    LEX_ASSERT(id < policy->terms[kind].count);
-    return &policy->terms[kind].items[id];
+    size_t low = 0, count = above->count;
+    while (count > 8) {
+        size_t half = count / 2;
+        low += above->items[low + half] <= target ? half : 0;
+        count -= half;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (above->items[low + i] == target)
+            return true;
+    return false;
 }
 
 bool lex_policy_is_a(const struct lex_policy *policy, enum lex_kind kind, lex_term_id id,
@@ -138,11 +197,5 @@ bool lex_policy_is_a(const struct lex_policy *policy, enum lex_kind kind, lex_te
 {
     if (id >= policy->terms[kind].count)
         return false;
-    if (id == target)
-        return true;
-    const struct lex_terms_above *above = &policy->terms[kind].items[id].above;
-    for (size_t i = 0; i < above->count; i++)
-        if (above->items[i] == target)
-            return true;
-    return false;
+    return id == target || lex_terms_hold(&policy->terms[kind].items[id].above, target);
 }

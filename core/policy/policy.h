@@ -24,6 +24,20 @@ struct lex_policy_info {
     int64_t effective_from_us;  /* INT64_MIN when absent */
     int64_t effective_until_us; /* INT64_MAX when absent; exclusive */
     size_t terms, relations, constraints;
+    size_t documents_count, shadows_count;
+    bool remembers; /* a rate limit or a conflict between actions: decisions need the partition's
+                       history */
+    uint8_t history_hash[32]; /* of what the history must hold: two policies with the same one read
+                                 the same history */
+};
+
+/* One document of a policy: a file of a directory, a record of the policy topic. */
+struct lex_policy_document {
+    const char *source;   /* for messages: a file's name */
+    struct lex_span text; /* byte for byte */
+    struct lex_span id, version;
+    uint8_t hash[32], legacy_hash[32];
+    bool log_only; /* "enforcement": "log_only" */
 };
 
 /* Parse, validate and compile one document.
@@ -33,9 +47,21 @@ struct lex_policy_info {
  * @thread any */
 LEX_STATUS lex_policy_load(struct lex_span text, const char *source, struct lex_policy **ret_policy,
                            struct lex_error *err);
-/* The same from a file. */
-LEX_STATUS lex_policy_load_file(const char *path, struct lex_policy **ret_policy,
+/* The same from a file, or from the *.json files of a directory, which are one policy together
+ * (policy.md section 10, "Several documents"): terms and rules unite, rule ids become
+ * `policy_id/id`, a forbid wins. The ones that are log_only become shadows; if all are, an error.
+ */
+LEX_STATUS lex_policy_load_path(const char *path, struct lex_policy **ret_policy,
                                 struct lex_error *err);
+/* The same from texts. @param documents source and text are read; the rest is filled in the copy
+ * that the snapshot keeps. The outcome does not depend on their order. */
+enum { LEX_POLICY_MAX_DOCUMENTS = 256 };
+LEX_STATUS lex_policy_load_documents(const struct lex_policy_document *documents, size_t count,
+                                     struct lex_policy **ret_policy, struct lex_error *err);
+const struct lex_policy_document *lex_policy_documents(const struct lex_policy *policy,
+                                                       size_t *ret_count);
+/* Policies that are evaluated beside this one and change nothing; they live as long as it does. */
+const struct lex_policy *lex_policy_shadow(const struct lex_policy *policy, size_t index);
 
 struct lex_policy *lex_policy_ref(struct lex_policy *policy); /* atomic; returns its argument */
 void lex_policy_unref(struct lex_policy *policy);             /* NULL is fine */
@@ -44,6 +70,9 @@ const struct lex_policy_info *lex_policy_info(const struct lex_policy *policy);
 /* Lints of a loaded snapshot, worst first: each with line and column in the document. */
 struct lex_policy_lint {
     unsigned line, column;
+    const char *source; /* of its document */
+    const char *rank;   /* "danger", "doubt", "style" */
+    const char *kind;   /* a stable word for tools: "unreachable_permit", lints.def */
     struct lex_span text;
 };
 size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy_lint **ret_lints);

@@ -16,6 +16,15 @@ static void harmless(char *text)
             *text = '?';
 }
 
+void lex_load_enter(struct lex_loader *loader, size_t document)
+{
+    const struct lex_policy_document *entered = &loader->policy->documents[document];
+    loader->document = (uint16_t)document;
+    loader->root = loader->roots[document];
+    loader->source = entered->source;
+    loader->text = entered->text;
+}
+
 enum lex_status lex_load_fail(struct lex_loader *loader, enum lex_status status, size_t at,
                               const char *format, ...)
 {
@@ -26,7 +35,7 @@ enum lex_status lex_load_fail(struct lex_loader *loader, enum lex_status status,
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     harmless(text);
-    lex_json_where(loader->policy->info.document, at, &line, &column);
+    lex_json_where(loader->text, at, &line, &column);
     return lex_fail(loader->err, status, "%s:%u:%u: %s", loader->source, line, column, text);
 }
 
@@ -51,19 +60,37 @@ LEX_STATUS lex_load_grow(struct lex_loader *loader, void **items, size_t count, 
     return LEX_OK;
 }
 
+LEX_STATUS lex_load_list_put(struct lex_loader *loader, uint32_t number)
+{
+    void *items = loader->list;
+    LEX_TRY(lex_load_grow(loader, &items, loader->list_count, &loader->list_capacity,
+                          sizeof *loader->list));
+    loader->list = items;
+    loader->list[loader->list_count++] = number;
+    return LEX_OK;
+}
+
 struct lex_span lex_load_keep(struct lex_loader *loader, struct lex_span span)
 {
-    struct lex_span document = loader->policy->info.document;
-    uintptr_t start = (uintptr_t)document.data, at = (uintptr_t)span.data;
-    if (at >= start && at - start <= document.len)
+    uintptr_t start = (uintptr_t)loader->text.data, at = (uintptr_t)span.data;
+    if (at >= start && at - start <= loader->text.len)
         return span; /* borrowed from our own copy of the text */
     return lex_arena_dup(&loader->policy->arena, span);
 }
 
 /* ---- lints ---- */
 
-void lex_load_lint(struct lex_loader *loader, enum lex_lint_rank rank, size_t at,
-                   const char *format, ...)
+static const struct {
+    enum lex_lint_rank rank;
+    const char *word;
+} lint_table[] = {
+#define LEX_LINT(name, word, rank, text) {LEX_RANK_##rank, word},
+#include "core/policy/lints.def"
+#undef LEX_LINT
+};
+
+void lex_load_lint(struct lex_loader *loader, enum lex_lint lint, size_t at, const char *format,
+                   ...)
 {
     char text[LEX_ERROR_TEXT_MAX];
     void *items = loader->lints;
@@ -80,35 +107,79 @@ void lex_load_lint(struct lex_loader *loader, enum lex_lint_rank rank, size_t at
     va_end(args);
     harmless(text);
     struct lex_span kept = lex_arena_printf(&loader->policy->arena, "%s", text);
-    loader->lints[loader->lints_count++] = (struct lex_raw_lint){rank, at, kept};
+    loader->lints[loader->lints_count++] = (struct lex_raw_lint){lint, loader->document, at, kept};
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct lex_raw_lint *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+    if (x->document != y->document)
+        return x->document < y->document ? -1 : 1;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return (x->lint > y->lint) - (x->lint < y->lint);
 }
 
 static int by_rank(const void *a, const void *b)
 {
     const struct lex_raw_lint *x = a, *y = b;
-    return x->rank != y->rank ? (int)x->rank - (int)y->rank : by_place(a, b);
+    enum lex_lint_rank p = lint_table[x->lint].rank, q = lint_table[y->lint].rank;
+    if (p != q)
+        return p < q ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
 }
 
-/* Lines and columns of lints that are sorted by place: one walk over the text, not one for each. */
+/* A place that moves on in one text, and knows its line. */
+struct place {
+    struct lex_span text;
+    size_t at, line_at;
+    unsigned line;
+};
+
+static void move_to(struct place *place, size_t at)
+{
+    const uint8_t *data = place->text.data, *end;
+    at = at < place->text.len ? at : place->text.len;
+    while ((end = memchr(data + place->at, '\n', at - place->at)) != NULL) {
+        place->at = place->line_at = (size_t)(end - data) + 1;
+        place->line++;
+    }
+    place->at = at;
+}
+
+/* Lines and columns of lints that are sorted by place: one walk over each text, not one for each
+ * lint. */
 static void find_places(const struct lex_loader *loader, struct lex_policy_lint *places)
 {
-    struct lex_span text = loader->policy->info.document;
-    size_t at = 0, line_at = 0;
-    unsigned line = 1;
+    const struct lex_policy_document *documents = loader->policy->documents;
+    struct place place = {.line = 0};
     for (size_t i = 0; i < loader->lints_count; i++) {
-        for (; at < loader->lints[i].at && at < text.len; at++)
-            if (text.data[at] == '\n') {
-                line++;
-                line_at = at + 1;
-            }
-        places[i] = (struct lex_policy_lint){line, (unsigned)(at - line_at) + 1, {NULL, 0}};
+        const struct lex_raw_lint *lint = &loader->lints[i];
+        if (i == 0 || lint->document != loader->lints[i - 1].document)
+            place = (struct place){.text = documents[lint->document].text, .line = 1};
+        move_to(&place, lint->at);
+        places[i] = (struct lex_policy_lint){.line = place.line,
+                                             .column = (unsigned)(place.at - place.line_at) + 1,
+                                             .source = documents[lint->document].source,
+                                             .text = lint->text};
     }
+}
+
+static void name_lint(struct lex_policy_lint *lint, enum lex_lint kind)
+{
+    static const char *const ranks[] = {"danger", "doubt", "style"};
+    lint->kind = lint_table[kind].word;
+    lint->rank = ranks[lint_table[kind].rank];
+}
+
+static void count_dropped(struct lex_loader *loader, struct lex_policy_lint *lint)
+{
+    *lint = (struct lex_policy_lint){
+        .line = 1,
+        .column = 1,
+        .source = loader->policy->documents[0].source,
+        .text = lex_arena_printf(&loader->policy->arena, "%zu more lints", loader->lints_dropped)};
+    name_lint(lint, LEX_LINT_MORE_LINTS);
 }
 
 LEX_STATUS lex_load_finish_lints(struct lex_loader *loader)
@@ -128,11 +199,10 @@ LEX_STATUS lex_load_finish_lints(struct lex_loader *loader)
         qsort(loader->lints, count, sizeof *loader->lints, by_rank);
     for (size_t i = 0; i < count; i++) {
         lints[i] = places[loader->lints[i].at];
-        lints[i].text = loader->lints[i].text;
+        name_lint(&lints[i], loader->lints[i].lint);
     }
     if (loader->lints_dropped != 0)
-        lints[count++] = (struct lex_policy_lint){
-            1, 1, lex_arena_printf(&policy->arena, "%zu more lints", loader->lints_dropped)};
+        count_dropped(loader, &lints[count++]);
     policy->lints = lints;
     policy->lints_count = count;
     return LEX_OK;
@@ -193,7 +263,7 @@ void lex_load_lint_keys(struct lex_loader *loader, const struct lex_json *object
     char suggestion[128];
     for (const struct lex_json *member = object->child; member != NULL; member = member->next)
         if (lex_load_word(member->key, known) < 0)
-            lex_load_lint(loader, LEX_LINT_STYLE, member->key_at,
+            lex_load_lint(loader, LEX_LINT_UNKNOWN_KEY, member->key_at,
                           "unknown key \"%.*s\" in %s is kept and hashed, but has no effect%s",
                           LEX_SPAN_FMT(member->key), what,
                           lex_load_suggest(member->key, known, suggestion, sizeof suggestion));
@@ -264,4 +334,21 @@ LEX_STATUS lex_load_text(struct lex_loader *loader, const struct lex_json *objec
     LEX_TRY(lex_load_expect(loader, node, LEX_JSON_STRING, what));
     *ret_text = lex_load_keep(loader, node->text);
     return lex_span_absent(*ret_text) ? lex_load_no_memory(loader) : LEX_OK;
+}
+
+LEX_STATUS lex_load_own_id(struct lex_loader *loader, struct lex_span id, size_t at,
+                           struct lex_span *ret_id)
+{
+    struct lex_span own = id;
+    if (loader->prefixed)
+        own = lex_arena_printf(&loader->policy->arena, "%.*s/%.*s",
+                               LEX_SPAN_FMT(loader->policy->documents[loader->document].id),
+                               LEX_SPAN_FMT(id));
+    if (lex_span_absent(own))
+        return lex_load_no_memory(loader);
+    const char *problem = lex_name_problem(own);
+    if (problem != NULL)
+        return lex_load_fail(loader, LEX_REJECT, at, "this rule's id %s", problem);
+    *ret_id = own;
+    return LEX_OK;
 }

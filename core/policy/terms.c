@@ -5,6 +5,7 @@
 #include "core/policy/load.h"
 
 enum { LEVEL_ID, LEVEL_LOCAL, LEVEL_ALIAS, LEVEL_LABEL };
+enum { COMPARISON = 32 }; /* what a comparison of two names costs, in looks at one */
 
 static lex_words term_keys = {"term_id",     "id",       "term_type", "type",       "label", "name",
                               "description", "metadata", "member_of", "risk_level", NULL};
@@ -67,21 +68,28 @@ static LEX_STATUS canonical_of(struct lex_loader *loader, enum lex_kind kind, st
     return lex_span_absent(*ret_canonical) ? lex_load_no_memory(loader) : LEX_OK;
 }
 
-static LEX_STATUS new_term(struct lex_loader *loader, enum lex_kind kind, struct lex_span id,
-                           size_t at, lex_term_id *ret_term)
+static LEX_STATUS name_term(struct lex_loader *loader, enum lex_kind kind, struct lex_span id,
+                            size_t at, struct lex_term *ret_term)
 {
-    struct lex_terms *terms = &loader->policy->terms[kind];
-    struct lex_term term = {.at = at};
+    struct lex_term term = {.at = at, .document = loader->document};
     struct lex_span local;
-    void *items = terms->items;
     LEX_TRY(local_of(loader, kind, id, at, &local));
-    if (terms->count == LEX_POLICY_MAX_TERMS)
-        return lex_load_fail(loader, LEX_LIMIT, at, "more than %d terms of the kind %.*s",
-                             LEX_POLICY_MAX_TERMS, LEX_SPAN_FMT(lex_kind_words(kind).type));
     LEX_TRY(canonical_of(loader, kind, id, local, &term.canonical));
     term.id = lex_load_keep(loader, id);
     if (lex_span_absent(term.id))
         return lex_load_no_memory(loader);
+    *ret_term = term;
+    return LEX_OK;
+}
+
+static LEX_STATUS add_term(struct lex_loader *loader, enum lex_kind kind, struct lex_term term,
+                           lex_term_id *ret_term)
+{
+    struct lex_terms *terms = &loader->policy->terms[kind];
+    void *items = terms->items;
+    if (terms->count == LEX_POLICY_MAX_TERMS)
+        return lex_load_fail(loader, LEX_LIMIT, term.at, "more than %d terms of the kind %.*s",
+                             LEX_POLICY_MAX_TERMS, LEX_SPAN_FMT(lex_kind_words(kind).type));
     LEX_TRY(lex_load_grow(loader, &items, terms->count, &terms->capacity, sizeof term));
     terms->items = items;
     terms->items[terms->count] = term;
@@ -99,23 +107,30 @@ static void lint_shared(struct lex_loader *loader, enum lex_kind kind, struct le
                            ? "is ambiguous: a request that uses it is denied AMBIGUOUS_TERM; it "
                              "would mean"
                            : "is shadowed: it means";
-    lex_load_lint(loader, poisoned ? LEX_LINT_DANGER : LEX_LINT_DOUBT, terms[loser].at,
-                  "the name \"%.*s\" %s %.*s %s %.*s", LEX_SPAN_FMT(text), what,
+    uint16_t here = loader->document;
+    lex_load_enter(loader, terms[loser].document);
+    lex_load_lint(loader, poisoned ? LEX_LINT_AMBIGUOUS_NAME : LEX_LINT_LABEL_SHADOWED,
+                  terms[loser].at, "the name \"%.*s\" %s %.*s %s %.*s", LEX_SPAN_FMT(text), what,
                   LEX_SPAN_FMT(terms[winner->term].canonical), poisoned ? "or" : "and not",
                   LEX_SPAN_FMT(terms[loser].canonical));
+    lex_load_enter(loader, here);
 }
 
 static LEX_STATUS twice(struct lex_loader *loader, enum lex_kind kind, struct lex_span text,
                         lex_term_id first, lex_term_id second)
 {
     const struct lex_term *terms = loader->policy->terms[kind].items;
+    const struct lex_policy_document *other = &loader->policy->documents[terms[first].document];
     unsigned line, column;
-    lex_json_where(loader->policy->info.document, terms[first].at, &line, &column);
+    lex_json_where(other->text, terms[first].at, &line, &column);
+    lex_load_enter(loader, terms[second].document);
     return lex_load_fail(
         loader, LEX_REJECT, terms[second].at,
-        "the term \"%.*s\" is declared twice, first at line %u column %u; rename or "
+        "the term \"%.*s\" is declared twice, first at line %u column %u%s%s; rename or "
         "remove one of them",
-        LEX_SPAN_FMT(text), line, column);
+        LEX_SPAN_FMT(text), line, column,
+        terms[first].document == terms[second].document ? "" : " of ",
+        terms[first].document == terms[second].document ? "" : other->source);
 }
 
 static LEX_STATUS put_name(struct lex_loader *loader, enum lex_kind kind, struct lex_span text,
@@ -165,6 +180,29 @@ static LEX_STATUS put_names(struct lex_loader *loader, enum lex_kind kind, lex_t
 
 /* ---- declarations ---- */
 
+static bool same_span(struct lex_span a, struct lex_span b)
+{
+    return lex_span_absent(a) == lex_span_absent(b) && lex_span_eq(a, b);
+}
+
+/* The same term in two documents is one term, if they agree on what it is called; what makes it
+ * more dangerous (a risk, being a machine) holds if either says so. */
+static LEX_STATUS unite(struct lex_loader *loader, enum lex_kind kind, const struct lex_term *term,
+                        lex_term_id known)
+{
+    struct lex_term *old = &loader->policy->terms[kind].items[known];
+    if (!same_span(old->id, term->id) || !same_span(old->label, term->label))
+        return lex_load_fail(loader, LEX_REJECT, term->at,
+                             "the term \"%.*s\" has another id or label in %s; terms of several "
+                             "documents unite only if these are equal",
+                             LEX_SPAN_FMT(term->canonical),
+                             loader->policy->documents[old->document].source);
+    if (term->risk_level > old->risk_level)
+        old->risk_level = term->risk_level;
+    old->ai = old->ai || term->ai;
+    return LEX_OK;
+}
+
 static LEX_STATUS read_label(struct lex_loader *loader, const struct lex_json *node,
                              struct lex_term *term)
 {
@@ -206,10 +244,30 @@ static bool is_ai(const struct lex_json *node, bool dict)
            (lex_json_is(outer, LEX_JSON_STRING) && lex_span_eq(outer->text, LEX_SPAN("ai")));
 }
 
+/* The term that another document has declared under this canonical name, LEX_TERM_UNKNOWN when
+ * there is none. Twice in one document is the usual error, whatever others say. */
+static LEX_STATUS elsewhere(struct lex_loader *loader, enum lex_kind kind,
+                            const struct lex_term *term, lex_term_id *ret_term)
+{
+    const struct lex_terms *terms = &loader->policy->terms[kind];
+    const struct lex_name *known = lex_names_find(&terms->names, term->canonical);
+    const struct lex_name *last = lex_names_find(&loader->declared, term->canonical);
+    bool here = last != NULL && last->term == loader->document;
+    *ret_term = last == NULL || here || known == NULL ? LEX_TERM_UNKNOWN : known->term;
+    if (here)
+        return LEX_OK;
+    struct lex_span name = lex_load_keep(loader, term->canonical);
+    return lex_names_put(&loader->declared, name, (struct lex_name){.term = loader->document}) ==
+                   LEX_OK
+               ? LEX_OK
+               : lex_load_no_memory(loader);
+}
+
 static LEX_STATUS declare(struct lex_loader *loader, enum lex_kind kind,
                           const struct lex_json *node, bool dict)
 {
     const struct lex_json *id = node;
+    struct lex_term term;
     lex_term_id number;
     if (node->type == LEX_JSON_OBJECT)
         LEX_TRY(lex_load_alias(loader, node, id_keys, &id));
@@ -217,15 +275,20 @@ static LEX_STATUS declare(struct lex_loader *loader, enum lex_kind kind,
         return lex_load_fail(loader, LEX_REJECT, node->at,
                              "this term has no id; expected \"term_id\" or \"id\"");
     LEX_TRY(lex_load_expect(loader, id, LEX_JSON_STRING, "a term's id"));
-    LEX_TRY(new_term(loader, kind, id->text, id->at, &number));
-    struct lex_term *term = &loader->policy->terms[kind].items[number];
-    term->declared = true;
+    LEX_TRY(name_term(loader, kind, id->text, id->at, &term));
+    term.declared = true;
     if (node->type == LEX_JSON_OBJECT) {
         lex_load_lint_keys(loader, node, term_keys, "a term");
-        LEX_TRY(read_label(loader, node, term));
-        LEX_TRY(read_risk(loader, node, term));
-        term->ai = kind == LEX_KIND_ACTOR && is_ai(node, dict);
+        LEX_TRY(read_label(loader, node, &term));
+        LEX_TRY(read_risk(loader, node, &term));
+        term.ai = kind == LEX_KIND_ACTOR && is_ai(node, dict);
     }
+    number = LEX_TERM_UNKNOWN;
+    if (loader->enforced > 1)
+        LEX_TRY(elsewhere(loader, kind, &term, &number));
+    if (number != LEX_TERM_UNKNOWN)
+        return unite(loader, kind, &term, number);
+    LEX_TRY(add_term(loader, kind, term, &number));
     return put_names(loader, kind, number);
 }
 
@@ -295,6 +358,106 @@ static LEX_STATUS each_term(struct lex_loader *loader, visit_term *visit)
     return LEX_OK;
 }
 
+/* ---- references ---- */
+
+static struct lex_span without_prefix(enum lex_kind kind, struct lex_span name)
+{
+    size_t skip = lex_kind_of_prefix(name) == kind ? lex_kind_words(kind).prefix.len : 0;
+    return lex_span_of(name.data + skip, name.len - skip);
+}
+
+/* The nearest declared term, for an undeclared name; LEX_TERM_UNKNOWN when none is near. The budget
+ * keeps a large policy of undeclared names from costing its square. */
+static lex_term_id nearest(struct lex_loader *loader, enum lex_kind kind, struct lex_span name)
+{
+    const struct lex_terms *terms = &loader->policy->terms[kind];
+    struct lex_span wanted = without_prefix(kind, name);
+    lex_term_id found = LEX_TERM_UNKNOWN;
+    size_t best = 3;
+    for (size_t i = 0; i < terms->count && loader->guesses_left != 0; i++) {
+        struct lex_span local = without_prefix(kind, terms->items[i].canonical);
+        loader->guesses_left--;
+        if (!terms->items[i].declared || local.len > wanted.len + 2 || wanted.len > local.len + 2)
+            continue;
+        loader->guesses_left -= loader->guesses_left < COMPARISON ? 0 : COMPARISON;
+        size_t distance = lex_edit_distance(wanted, local, 2);
+        if (distance < best) {
+            best = distance;
+            found = (lex_term_id)i;
+        }
+    }
+    return found;
+}
+
+static LEX_STATUS undeclared(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
+                             size_t at)
+{
+    struct lex_span type = lex_kind_words(kind).type;
+    char hint[LEX_POLICY_NAME_MAX_BYTES + 64] = "";
+    lex_term_id near = nearest(loader, kind, name);
+    if (near != LEX_TERM_UNKNOWN) {
+        const struct lex_term *term = lex_policy_term(loader->policy, kind, near);
+        (void)snprintf(hint, sizeof hint, "; did you mean \"%.*s\"?",
+                       LEX_SPAN_FMT(term->canonical));
+    }
+    if (loader->policy->options.strict_terms)
+        return lex_load_fail(loader, LEX_REJECT, at,
+                             "the %.*s \"%.*s\" is not declared in \"terms\", which "
+                             "\"strict_terms\" demands%s",
+                             LEX_SPAN_FMT(type), LEX_SPAN_FMT(name), hint);
+    lex_load_lint(loader,
+                  near != LEX_TERM_UNKNOWN ? LEX_LINT_DID_YOU_MEAN : LEX_LINT_UNDECLARED_TERM, at,
+                  "the %.*s \"%.*s\" is not declared in \"terms\"%s", LEX_SPAN_FMT(type),
+                  LEX_SPAN_FMT(name), hint);
+    return LEX_OK;
+}
+
+/* Undeclared names meet in a table of their own: were they entered among the declared ones at once,
+ * what a name means would depend on the order of the rules. */
+static LEX_STATUS create(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
+                         size_t at, lex_term_id *ret_term)
+{
+    struct lex_span local, canonical;
+    LEX_TRY(local_of(loader, kind, name, at, &local));
+    LEX_TRY(canonical_of(loader, kind, name, local, &canonical));
+    const struct lex_name *known = lex_names_find(&loader->created[kind], canonical);
+    if (known != NULL) {
+        *ret_term = known->term;
+        return LEX_OK;
+    }
+    struct lex_term term;
+    LEX_TRY(undeclared(loader, kind, name, at));
+    LEX_TRY(name_term(loader, kind, name, at, &term));
+    LEX_TRY(add_term(loader, kind, term, ret_term));
+    struct lex_span kept = lex_policy_term(loader->policy, kind, *ret_term)->canonical;
+    return lex_names_put(&loader->created[kind], kept, (struct lex_name){.term = *ret_term}) ==
+                   LEX_OK
+               ? LEX_OK
+               : lex_load_no_memory(loader);
+}
+
+static LEX_STATUS find_ref(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
+                           size_t at, lex_term_id *ret_term)
+{
+    lex_term_id found = lex_policy_resolve(loader->policy, kind, name);
+    if (found == LEX_TERM_AMBIGUOUS)
+        return lex_load_fail(loader, LEX_REJECT, at,
+                             "the name \"%.*s\" means more than one %.*s; write the term's id",
+                             LEX_SPAN_FMT(name), LEX_SPAN_FMT(lex_kind_words(kind).type));
+    if (found == LEX_TERM_UNKNOWN)
+        LEX_TRY(create(loader, kind, name, at, &found));
+    *ret_term = found;
+    return LEX_OK;
+}
+
+LEX_STATUS lex_load_ref(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
+                        size_t at, lex_term_id *ret_term)
+{
+    LEX_TRY(find_ref(loader, kind, name, at, ret_term));
+    loader->policy->terms[kind].items[*ret_term].used = true;
+    return LEX_OK;
+}
+
 /* ---- membership ---- */
 
 static LEX_STATUS member_of(struct lex_loader *loader, enum lex_kind kind, lex_term_id term,
@@ -302,8 +465,10 @@ static LEX_STATUS member_of(struct lex_loader *loader, enum lex_kind kind, lex_t
 {
     lex_term_id target;
     LEX_TRY(lex_load_expect(loader, group, LEX_JSON_STRING, "a name in \"member_of\""));
-    LEX_TRY(lex_load_ref(loader, kind, group->text, group->at, &target));
-    return lex_load_edge(loader, kind, term, target, group->at);
+    LEX_TRY(find_ref(loader, kind, group->text, group->at, &target)); /* that is no use of it */
+    return lex_load_edge(
+        loader, kind,
+        (struct lex_edge){.from = term, .to = target, .at = group->at, .member = true});
 }
 
 static LEX_STATUS read_membership(struct lex_loader *loader, enum lex_kind kind,
@@ -329,109 +494,25 @@ static LEX_STATUS read_membership(struct lex_loader *loader, enum lex_kind kind,
 
 LEX_STATUS lex_load_terms(struct lex_loader *loader)
 {
-    LEX_TRY(each_term(loader, declare));
-    return each_term(loader, read_membership);
+    for (size_t i = 0; i < loader->enforced; i++) {
+        lex_load_enter(loader, i);
+        LEX_TRY(each_term(loader, declare));
+    }
+    for (size_t i = 0; i < loader->enforced; i++) {
+        lex_load_enter(loader, i);
+        LEX_TRY(each_term(loader, read_membership));
+    }
+    return LEX_OK;
 }
 
-LEX_STATUS lex_load_edge(struct lex_loader *loader, enum lex_kind kind, lex_term_id from,
-                         lex_term_id to, size_t at)
+LEX_STATUS lex_load_edge(struct lex_loader *loader, enum lex_kind kind, struct lex_edge edge)
 {
     void *items = loader->edges[kind];
     LEX_TRY(lex_load_grow(loader, &items, loader->edges_count[kind], &loader->edges_capacity[kind],
                           sizeof(struct lex_edge)));
+    edge.document = loader->document;
     loader->edges[kind] = items;
-    loader->edges[kind][loader->edges_count[kind]++] = (struct lex_edge){from, to, at};
-    return LEX_OK;
-}
-
-/* ---- references ---- */
-
-static struct lex_span without_prefix(enum lex_kind kind, struct lex_span name)
-{
-    size_t skip = lex_kind_of_prefix(name) == kind ? lex_kind_words(kind).prefix.len : 0;
-    return lex_span_of(name.data + skip, name.len - skip);
-}
-
-/* The nearest declared term, for an undeclared name; LEX_TERM_UNKNOWN when none is near. The budget
- * keeps a large policy of undeclared names from costing its square. */
-static lex_term_id nearest(struct lex_loader *loader, enum lex_kind kind, struct lex_span name)
-{
-    const struct lex_terms *terms = &loader->policy->terms[kind];
-    struct lex_span wanted = without_prefix(kind, name);
-    lex_term_id found = LEX_TERM_UNKNOWN;
-    size_t best = 3;
-    if (loader->guesses_left < terms->count)
-        return found;
-    loader->guesses_left -= terms->count;
-    for (size_t i = 0; i < terms->count; i++) {
-        if (!terms->items[i].declared)
-            continue;
-        size_t distance =
-            lex_edit_distance(wanted, without_prefix(kind, terms->items[i].canonical), 2);
-        if (distance < best) {
-            best = distance;
-            found = (lex_term_id)i;
-        }
-    }
-    return found;
-}
-
-static LEX_STATUS undeclared(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
-                             size_t at)
-{
-    struct lex_span type = lex_kind_words(kind).type;
-    char hint[LEX_POLICY_NAME_MAX_BYTES + 64] = "";
-    lex_term_id near = nearest(loader, kind, name);
-    if (near != LEX_TERM_UNKNOWN) {
-        const struct lex_term *term = lex_policy_term(loader->policy, kind, near);
-        (void)snprintf(hint, sizeof hint, "; did you mean \"%.*s\"?",
-                       LEX_SPAN_FMT(term->canonical));
-    }
-    if (loader->policy->options.strict_terms)
-        return lex_load_fail(loader, LEX_REJECT, at,
-                             "the %.*s \"%.*s\" is not declared in \"terms\", which "
-                             "\"strict_terms\" demands%s",
-                             LEX_SPAN_FMT(type), LEX_SPAN_FMT(name), hint);
-    lex_load_lint(loader, near != LEX_TERM_UNKNOWN ? LEX_LINT_DANGER : LEX_LINT_DOUBT, at,
-                  "the %.*s \"%.*s\" is not declared in \"terms\"%s", LEX_SPAN_FMT(type),
-                  LEX_SPAN_FMT(name), hint);
-    return LEX_OK;
-}
-
-/* Undeclared names meet in a table of their own: were they entered among the declared ones at once,
- * what a name means would depend on the order of the rules. */
-static LEX_STATUS create(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
-                         size_t at, lex_term_id *ret_term)
-{
-    struct lex_span local, canonical;
-    LEX_TRY(local_of(loader, kind, name, at, &local));
-    LEX_TRY(canonical_of(loader, kind, name, local, &canonical));
-    const struct lex_name *known = lex_names_find(&loader->created[kind], canonical);
-    if (known != NULL) {
-        *ret_term = known->term;
-        return LEX_OK;
-    }
-    LEX_TRY(undeclared(loader, kind, name, at));
-    LEX_TRY(new_term(loader, kind, name, at, ret_term));
-    struct lex_span kept = lex_policy_term(loader->policy, kind, *ret_term)->canonical;
-    return lex_names_put(&loader->created[kind], kept, (struct lex_name){.term = *ret_term}) ==
-                   LEX_OK
-               ? LEX_OK
-               : lex_load_no_memory(loader);
-}
-
-LEX_STATUS lex_load_ref(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
-                        size_t at, lex_term_id *ret_term)
-{
-    lex_term_id found = lex_policy_resolve(loader->policy, kind, name);
-    if (found == LEX_TERM_AMBIGUOUS)
-        return lex_load_fail(loader, LEX_REJECT, at,
-                             "the name \"%.*s\" means more than one %.*s; write the term's id",
-                             LEX_SPAN_FMT(name), LEX_SPAN_FMT(lex_kind_words(kind).type));
-    if (found == LEX_TERM_UNKNOWN)
-        LEX_TRY(create(loader, kind, name, at, &found));
-    loader->policy->terms[kind].items[found].used = true;
-    *ret_term = found;
+    loader->edges[kind][loader->edges_count[kind]++] = edge;
     return LEX_OK;
 }
 

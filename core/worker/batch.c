@@ -87,6 +87,7 @@ static enum lex_status append_event(struct lex_worker *w, struct partition *p,
         entry->policy_hash = lex_span_of(info->hash, sizeof info->hash);
     }
     LEX_TRY(lex_chain_append(&p->working.chain, entry, &w->arena, &output.value, &leaf));
+    LEX_TRY(lex_partition_learn(p, entry, NULL, 0));
     emit(w, &output);
     w->events[w->events_count++] = entry;
     p->working.written = true;
@@ -131,10 +132,10 @@ static enum lex_status append_policy(struct lex_worker *w, struct partition *p)
 {
     const struct lex_policy_info *info = lex_policy_info(w->policy);
     struct lex_span detail;
-    LEX_TRY(lex_event_policy(info->document, p->working.regressed, &w->arena, &detail));
+    LEX_TRY(lex_event_policy(info->document, p->working.policy_change, &w->arena, &detail));
     LEX_TRY(append_event(w, p, LEX_EVENT_TYPE_POLICY, detail));
     lex_head_set_policy(&p->working.head, info->id, info->version, info->hash);
-    p->working.regressed = false;
+    p->working.policy_change = LEX_POLICY_FORWARD;
     return LEX_OK;
 }
 
@@ -180,6 +181,7 @@ static enum lex_status reject(struct lex_worker *w, struct slot *slot, enum lex_
     LEX_TRY(lex_event_rejection(lex_span_str(lex_undecodable_name(why)), lex_span_str(text),
                                 slot->record.value, &w->arena, &entry->detail));
     LEX_TRY(lex_chain_append(&p->working.chain, entry, &w->arena, &slot->value, &slot->leaf));
+    LEX_TRY(lex_partition_learn(p, entry, NULL, 0));
     slot->entry = entry;
     slot->decision = false;
     slot->why = why;
@@ -196,26 +198,32 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void evaluate(struct lex_worker *w, struct slot *slot, const struct lex_request *request,
-                     const char *invalid, struct lex_decision *ret)
+static struct lex_decide_input input_of(const struct lex_worker *w, const struct partition *p,
+                                        const struct lex_request *request,
+                                        const struct lex_facts *facts)
 {
-    struct lex_decide_input in = {
+    return (struct lex_decide_input){
         .policy = w->policy,
         .request = request,
+        .facts = facts,
+        .history = p->history,
         .server_mode = w->options.server_mode,
         .now_us = w->wall_us,
         .ttl_us = w->options.ttl_us,
+        .identity_required = w->options.identity_required,
     };
+}
+
+/* @param invalid what makes a request invalid that only the fingerprint sees; NULL: nothing */
+static void evaluate(struct lex_worker *w, struct slot *slot, const struct lex_decide_input *in,
+                     const char *invalid, struct lex_decision *ret)
+{
     int64_t begin = now_ns();
     if (invalid != NULL)
-        lex_decide_denied(&in, LEX_REASON_INVALID_REQUEST,
+        lex_decide_denied(in, LEX_REASON_INVALID_REQUEST,
                           lex_arena_dup(&w->arena, lex_span_str(invalid)), ret);
     else
-        lex_decide(&in, &w->arena, ret);
-    /* identity=attested: no attestation is verified yet, so no actor is known; a denial stands. */
-    if (w->options.identity_attested && ret->outcome != LEX_OUTCOME_DENIED)
-        lex_decide_denied(&in, LEX_REASON_UNKNOWN_ACTOR,
-                          LEX_SPAN("Denied: no valid identity attestation for the actor"), ret);
+        lex_decide(in, &w->arena, ret);
     if (LEX_PLANTED(ERROR_IS_ALLOW) && invalid != NULL) {
         ret->outcome = LEX_OUTCOME_APPROVED;
         ret->allowed = true;
@@ -253,6 +261,7 @@ static void fill_decision(struct lex_worker *w, struct lex_ledger_entry *entry,
     entry->obligations = decision->obligations;
     entry->warnings = decision->warnings;
     entry->facts = decision->facts;
+    entry->replayable = decision->replayable;
     entry->evaluated_at = (struct lex_opt_i64){true, w->wall_us};
     entry->valid_until = (struct lex_opt_i64){true, decision->valid_until_us};
     const struct lex_policy_info *info = lex_policy_info(w->policy);
@@ -285,39 +294,90 @@ static enum lex_status embed_request(struct lex_worker *w, const struct lex_requ
     return status == LEX_LIMIT ? status : LEX_OK;
 }
 
+static enum lex_status fill_origin(struct lex_worker *w, const struct slot *slot,
+                                   struct lex_ledger_entry *entry)
+{
+    const struct partition *p = slot->partition;
+    char *id = lex_arena_alloc(&w->arena, LEX_DECISION_ID_CHARS + 1);
+    if (id == NULL)
+        return LEX_LIMIT;
+    lex_decision_id(slot->record.timestamp_ms, p->id, slot->record.offset, p->working.chain.tag,
+                    id);
+    entry->decision_id = lex_span_of(id, LEX_DECISION_ID_CHARS);
+    entry->source.offset = slot->record.offset;
+    entry->source.timestamp = slot->record.timestamp_ms;
+    entry->identity = w->options.identity_required ? LEX_SPAN("attested") : LEX_SPAN("topic_acl");
+    entry->trace_id = trace_id_of(slot->record.traceparent);
+    return LEX_OK;
+}
+
+/* What an approved decision leaves behind, read off its entry. An entry that nothing can be read
+ * off is our bug, and an approval that nobody would remember is none. */
+static enum lex_status remember(struct lex_worker *w, const struct lex_decide_input *in,
+                                struct lex_decision *decision, struct lex_ledger_entry *entry,
+                                const struct lex_history_item **ret_items, size_t *ret_count)
+{
+    *ret_count = 0;
+    if (in->history == NULL)
+        return LEX_OK;
+    enum lex_status status = lex_remember(w->policy, entry, &w->arena, ret_items, ret_count);
+    if (status != LEX_REJECT)
+        return status;
+    lex_decide_denied(in, LEX_REASON_EVALUATION_ERROR, LEX_SPAN("Denied: an internal error"),
+                      decision);
+    fill_decision(w, entry, decision);
+    *ret_count = 0;
+    return LEX_OK;
+}
+
+static enum lex_status append_decision(struct lex_worker *w, struct slot *slot,
+                                       const struct lex_decide_input *in,
+                                       struct lex_decision *decision,
+                                       struct lex_ledger_entry *entry)
+{
+    struct partition *p = slot->partition;
+    const struct lex_history_item *items = NULL;
+    size_t count;
+    LEX_TRY(remember(w, in, decision, entry, &items, &count));
+    if (LEX_PLANTED(USED_FORGOTTEN) && in->facts != NULL && in->facts->approvals_count != 0)
+        count = 0;
+    LEX_TRY(lex_chain_append(&p->working.chain, entry, &w->arena, &slot->value, &slot->leaf));
+    LEX_TRY(lex_partition_learn(p, entry, items, count));
+    LEX_TRY(lex_evidence_token(w, slot, entry, in->request->want_token));
+    slot->entry = entry;
+    slot->decision = true;
+    slot->reason_code = decision->reason_code;
+    return LEX_OK;
+}
+
 static enum lex_status decide(struct lex_worker *w, struct slot *slot,
                               const struct lex_request *request)
 {
-    struct partition *p = slot->partition;
     struct lex_decision decision;
     struct lex_error err = {{0}};
-    struct lex_ledger_entry *entry = new_entry(w, p, LEX_EVENT_TYPE_DECISION);
+    struct lex_facts facts = {0};
+    struct lex_ledger_entry *entry = new_entry(w, slot->partition, LEX_EVENT_TYPE_DECISION);
     uint8_t *fingerprint = lex_arena_alloc(&w->arena, LEX_HASH_BYTES);
-    char *id = lex_arena_alloc(&w->arena, LEX_DECISION_ID_CHARS + 1);
-    if (entry == NULL || fingerprint == NULL || id == NULL)
+    if (entry == NULL || fingerprint == NULL)
         return LEX_LIMIT;
     enum lex_status status = lex_request_fingerprint(request, &w->arena, fingerprint, &err);
     if (status == LEX_LIMIT)
         return status;
-    evaluate(w, slot, request, status == LEX_OK ? NULL : err.text, &decision);
+    bool valid = status == LEX_OK;
+    if (valid)
+        LEX_TRY(lex_evidence_gather(w, slot, request, fingerprint, &facts));
+    struct lex_decide_input in = input_of(w, slot->partition, request, &facts);
+    evaluate(w, slot, &in, valid ? NULL : err.text, &decision);
     fill_request(w, entry, request);
     fill_decision(w, entry, &decision);
-    lex_decision_id(slot->record.timestamp_ms, p->id, slot->record.offset, p->working.chain.tag,
-                    id);
-    entry->decision_id = lex_span_of(id, LEX_DECISION_ID_CHARS);
-    if (status == LEX_OK)
+    LEX_TRY(fill_origin(w, slot, entry));
+    if (valid) {
         entry->request_fingerprint = lex_span_of(fingerprint, LEX_HASH_BYTES);
-    entry->source.offset = slot->record.offset;
-    entry->source.timestamp = slot->record.timestamp_ms;
-    entry->identity = w->options.identity_attested ? LEX_SPAN("attested") : LEX_SPAN("topic_acl");
-    entry->trace_id = trace_id_of(slot->record.traceparent);
-    if (w->options.content_full && status == LEX_OK)
-        LEX_TRY(embed_request(w, request, entry));
-    LEX_TRY(lex_chain_append(&p->working.chain, entry, &w->arena, &slot->value, &slot->leaf));
-    slot->entry = entry;
-    slot->decision = true;
-    slot->reason_code = decision.reason_code;
-    return LEX_OK;
+        lex_shadow_compare(w, slot, &in, &decision, entry);
+        if (w->options.content_full)
+            LEX_TRY(embed_request(w, request, entry));
+    }
+    return append_decision(w, slot, &in, &decision, entry);
 }
 
 static enum lex_status answer(struct lex_worker *w, struct slot *slot)
@@ -369,8 +429,7 @@ static enum lex_status emit_slot(struct lex_worker *w, const struct slot *slot,
         return LEX_OK;
     output.kind = LEX_OUTPUT_VERDICT;
     LEX_TRY(lex_encode_verdict(format_of(w, slot), slot->entry, slot->value, attestation,
-                               (struct lex_span){0}, &w->arena, w->options.output_max_bytes,
-                               &output.value));
+                               slot->token, &w->arena, w->options.output_max_bytes, &output.value));
     emit(w, &output);
     return LEX_OK;
 }
@@ -423,6 +482,18 @@ static bool is_ours(const struct slot *slot)
            slot->record.offset >= slot->partition->working.next_offset;
 }
 
+/* What a slot says of an earlier attempt is void. */
+static void clear(struct slot *slot)
+{
+    slot->entry = NULL;
+    slot->token = (struct lex_span){0};
+    slot->token_exp_s = 0;
+    slot->token_presented = false;
+    slot->token_why = LEX_IDENTITY_WHY_COUNT;
+    slot->problems = NULL;
+    slot->flips = 0;
+}
+
 static void advance(struct slot *slot)
 {
     struct position *at = &slot->partition->working;
@@ -439,22 +510,43 @@ static bool half_full(const struct lex_worker *w, size_t at)
     return at % 16 == 0 && lex_arena_used(&w->arena) > w->options.arena_max_bytes / 2;
 }
 
+/* Where a partition stood before a record that could not be answered. */
+struct place {
+    struct lex_chain chain;
+    struct lex_history_mark mark;
+};
+
+static struct place place_of(const struct partition *p)
+{
+    struct place place = {.chain = p->working.chain};
+    if (p->history != NULL)
+        place.mark = lex_history_mark(p->history);
+    return place;
+}
+
+static void back_to(struct partition *p, const struct place *place)
+{
+    p->working.chain = place->chain;
+    if (p->history != NULL)
+        lex_history_rollback_to(p->history, place->mark);
+}
+
 /* Answer slot after slot until the end or until memory is full; returns the first not answered. */
 static size_t answer_all(struct lex_worker *w, size_t from, size_t to)
 {
     size_t at = from;
     for (; at < to; at++) {
         struct slot *slot = &w->slots[at];
-        slot->entry = NULL;
+        clear(slot);
         if (at != 0 && half_full(w, at))
             break;
         if (!is_ours(slot) || (LEX_PLANTED(DROP_UNDECODABLE) && slot->record.value.len < 3))
             continue;
-        struct lex_chain before = slot->partition->working.chain;
+        struct place before = place_of(slot->partition);
         enum lex_status status = answer(w, slot);
         LEX_ASSERT(status == LEX_OK || status == LEX_LIMIT);
         if (status == LEX_LIMIT) {
-            slot->partition->working.chain = before;
+            back_to(slot->partition, &before);
             break;
         }
         w->decided_bytes += slot->record.value.len;
@@ -501,8 +593,18 @@ void lex_batch_settled(struct lex_worker *w)
     for (size_t i = 0; i < w->decided && items != NULL; i++) {
         const struct slot *slot = &w->slots[i];
         if (slot->entry != NULL)
-            items[count++] = (struct lex_settled){&slot->record, slot->entry, slot->reason_code,
-                                                  slot->why, slot->evaluation_ns};
+            items[count++] = (struct lex_settled){
+                .record = &slot->record,
+                .entry = slot->entry,
+                .reason_code = slot->reason_code,
+                .why = slot->why,
+                .evaluation_ns = slot->evaluation_ns,
+                .problems = slot->problems,
+                .token_presented = slot->token_presented,
+                .token_why = slot->token_why,
+                .token_exp_s = slot->token_exp_s,
+                .flips = slot->flips,
+            };
     }
     if (count != 0)
         o->settled(o->user, items, count);

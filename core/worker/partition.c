@@ -49,6 +49,7 @@ void lex_partition_start_over(struct lex_worker *w, struct partition *p)
     p->state = PARTITION_OFFSETS;
     p->retry_at_us = 0;
     p->gone = false;
+    lex_partition_forget_history(p);
     p->working = p->committed = (struct position){0};
     forget_slots(w, p);
     w->need_resume = true;
@@ -83,6 +84,7 @@ void lex_partition_drop(struct lex_worker *w, int32_t id)
     memmove(&w->partitions[at], &w->partitions[at + 1],
             (w->partitions_count - at - 1) * sizeof w->partitions[0]);
     w->partitions_count--;
+    lex_partition_forget_history(p);
     free(p);
 }
 
@@ -116,8 +118,10 @@ void lex_partition_offsets(struct lex_worker *w, const struct lex_offset_found *
     p->state = PARTITION_TAIL;
 }
 
-/* Whether the snapshot in force is older than the policy that the chain last named (rule 11). */
-static bool snapshot_is_older(const struct lex_worker *w, const struct lex_head *head)
+/* Whether the snapshot in force may not simply follow the policy that the chain last named (rule
+ * 11): it is older. A published one besides where it has that one's version and another content: of
+ * two that were signed under one version, the chain's is the one that came first. */
+static bool snapshot_goes_back(const struct lex_worker *w, const struct lex_head *head)
 {
     const struct lex_policy_info *info = lex_policy_info(w->policy);
     struct lex_head now = {0};
@@ -127,16 +131,27 @@ static bool snapshot_is_older(const struct lex_worker *w, const struct lex_head 
     if (strcmp(now.policy_id, head->policy_id) != 0 || now.policy_version[0] == 0 ||
         head->policy_version[0] == 0)
         return false;
-    return lex_policy_version_cmp(lex_span_str(now.policy_version),
-                                  lex_span_str(head->policy_version)) < 0;
+    int order = lex_policy_version_cmp(lex_span_str(now.policy_version),
+                                       lex_span_str(head->policy_version));
+    if (order != 0)
+        return order < 0;
+    return w->options.policy_published && !lex_hash_eq(&now.policy_hash, &head->policy_hash);
 }
 
 void lex_partition_policy_changed(struct lex_worker *w, struct partition *p)
 {
-    if (p->state != PARTITION_ACTIVE || !snapshot_is_older(w, &p->committed.head))
+    bool was_active = p->state == PARTITION_ACTIVE;
+    if (!was_active && p->state != PARTITION_HISTORY)
         return;
-    p->state = PARTITION_WAITING;
-    p->wait_until_us = w->mono_us + w->options.policy_wait_us;
+    if (snapshot_goes_back(w, &p->committed.head)) {
+        p->state = PARTITION_WAITING;
+        p->wait_until_us = w->mono_us + w->options.policy_wait_us;
+    } else {
+        p->working.policy_change = p->committed.policy_change = LEX_POLICY_FORWARD;
+        lex_partition_activate(w, p);
+    }
+    if (!was_active || p->state == PARTITION_ACTIVE)
+        return;
     forget_slots(w, p);
     w->need_resume = true;
 }
@@ -145,12 +160,16 @@ void lex_partition_check_waiting(struct lex_worker *w, struct partition *p)
 {
     if (p->state != PARTITION_WAITING)
         return;
-    bool older = snapshot_is_older(w, &p->committed.head);
-    if (older && !w->options.policy_allow_rollback && w->mono_us < p->wait_until_us)
+    bool back = snapshot_goes_back(w, &p->committed.head);
+    bool allowed = w->options.policy_allow_rollback && !w->options.policy_published;
+    bool patient = w->options.policy_published || w->mono_us < p->wait_until_us;
+    if (back && !allowed && patient)
         return;
-    p->working.regressed = p->committed.regressed = older;
-    p->state = PARTITION_ACTIVE;
-    w->need_resume = true;
+    enum lex_policy_change change = !back     ? LEX_POLICY_FORWARD
+                                    : allowed ? LEX_POLICY_ROLLBACK
+                                              : LEX_POLICY_REGRESSED;
+    p->working.policy_change = p->committed.policy_change = change;
+    lex_partition_activate(w, p);
 }
 
 bool lex_partition_policy_due(const struct lex_worker *w, const struct partition *p)

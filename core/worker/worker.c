@@ -90,6 +90,8 @@ static void committed(struct lex_worker *w)
 {
     for (size_t i = 0; i < w->partitions_count; i++) {
         struct partition *p = w->partitions[i];
+        if (p->working.written && p->history != NULL)
+            lex_history_settle(p->history);
         p->working.written = false;
         p->committed = p->working;
     }
@@ -102,13 +104,16 @@ static void committed(struct lex_worker *w)
     w->build_limit = 2 * w->build_limit > w->options.commit_max_records ? 0 : 2 * w->build_limit;
 }
 
-/* Rule 5: the chain is where it was. What was decided is decided again. */
+/* Rule 5: chain and history are where they were. What was decided is decided again. */
 static void aborted(struct lex_worker *w)
 {
     for (size_t i = 0; i < w->partitions_count; i++) {
+        struct partition *p = w->partitions[i];
         if (LEX_PLANTED(ADVANCE_AFTER_ABORT))
-            w->partitions[i]->committed.chain = w->partitions[i]->working.chain;
-        w->partitions[i]->working = w->partitions[i]->committed;
+            p->committed.chain = p->working.chain;
+        if (p->working.written && p->history != NULL && !LEX_PLANTED(HISTORY_AFTER_ABORT))
+            lex_history_rollback(p->history);
+        p->working = p->committed;
     }
     forget_transaction(w);
     w->abort_backoff_us = w->abort_backoff_us == 0 ? BACKOFF_FIRST_US : 2 * w->abort_backoff_us;
@@ -204,6 +209,7 @@ static enum expected answer_of(enum lex_event_kind kind)
     case LEX_EVENT_INITED: return EXPECT_INITED;
     case LEX_EVENT_OFFSETS: return EXPECT_OFFSETS;
     case LEX_EVENT_TAIL: return EXPECT_TAIL;
+    case LEX_EVENT_HISTORY: return EXPECT_HISTORY;
     case LEX_EVENT_PUBLISHED: return EXPECT_PUBLISHED;
     default: return EXPECT_ANY;
     }
@@ -213,6 +219,7 @@ static void apply(struct lex_worker *w, const struct lex_event *event)
 {
     LEX_ASSERT(answer_of(event->kind) == w->expected);
     w->expected = EXPECT_ANY;
+    w->history_rests = event->kind == LEX_EVENT_HISTORY;
     w->wall_us = event->wall_us;
     w->mono_us = event->mono_us;
     switch (event->kind) {
@@ -232,6 +239,7 @@ static void apply(struct lex_worker *w, const struct lex_event *event)
         for (size_t i = 0; i < event->count; i++)
             lex_partition_tail(w, &event->tails[i]);
         break;
+    case LEX_EVENT_HISTORY: lex_partition_history(w, event->history); break;
     case LEX_EVENT_RECORDS: take_records(w, event); break;
     case LEX_EVENT_TICK: w->drained = true; break;
     case LEX_EVENT_PUBLISHED: published(w, event->published); break;
@@ -388,6 +396,22 @@ static bool plan_fetch(struct lex_worker *w, enum partition_state state, enum le
     return true;
 }
 
+/* One piece of one partition's history, then the others have their turn. */
+static bool plan_history(struct lex_worker *w, struct lex_actions *acts)
+{
+    if (w->history_rests)
+        return false;
+    for (size_t i = 0; i < w->partitions_count; i++) {
+        const struct partition *p = w->partitions[i];
+        if (p->state != PARTITION_HISTORY || p->retry_at_us > w->mono_us)
+            continue;
+        add(acts, LEX_ACTION_FETCH_HISTORY)->history = lex_partition_history_wanted(w, p);
+        w->expected = EXPECT_HISTORY;
+        return true;
+    }
+    return false;
+}
+
 static bool plan_recovery(struct lex_worker *w, struct lex_actions *acts)
 {
     for (size_t i = 0; i < w->partitions_count; i++) {
@@ -400,7 +424,8 @@ static bool plan_recovery(struct lex_worker *w, struct lex_actions *acts)
     if (w->txn != TXN_NONE) /* a look-up may block: not with a transaction's clock running */
         return false;
     return plan_fetch(w, PARTITION_OFFSETS, LEX_ACTION_FETCH_OFFSETS, EXPECT_OFFSETS, acts) ||
-           plan_fetch(w, PARTITION_TAIL, LEX_ACTION_FETCH_TAIL, EXPECT_TAIL, acts);
+           plan_fetch(w, PARTITION_TAIL, LEX_ACTION_FETCH_TAIL, EXPECT_TAIL, acts) ||
+           plan_history(w, acts);
 }
 
 /* Where consumption of a partition stands: behind its newest held record, decided or not. */

@@ -11,15 +11,21 @@
  *
  * and for each partition, while RUNNING:
  *
- *     ASSIGNED -> OFFSETS wanted -> TAIL wanted -> (WAITING for a policy) -> ACTIVE -> gone
- *                      |                |                                       |
- *                      +---- again -----+--------> HALTED <--------------------+
+ *     ASSIGNED -> OFFSETS wanted -> TAIL wanted -> (WAITING for a policy) -> (HISTORY) -> ACTIVE
+ *                      |                |                   ^                              |
+ *                      +---- again -----+--> HALTED         +---- another policy ----------+
+ *
+ * HISTORY is where a policy that remembers, or statements that are used up, need to know what the
+ * partition did before: its ledger is read back as far as core/history reaches, piece by piece,
+ * while the other partitions go on.
  *
  * Invariants:
  *  - one transaction at a time; a partition's chain and next offset move only when it COMMITTED;
  *  - whatever writes to a partition's ledger also carries that partition's offset and head;
  *  - no record of a partition is decided before its stable offset and head are known, nor after the
  *    partition was revoked or lost;
+ *  - a partition's history moves with its chain: an abort takes back what it learned, and nothing
+ *    is decided before it knows what the last owner knew, or knows that it does not;
  *  - input is held until COMMITTED, so an aborted batch is decided again from memory;
  *  - the caller answers every action that has a result with exactly that event, before any other.
  *
@@ -31,6 +37,8 @@
 #include "core/codec/codec.h"
 #include "core/crypto/crypto.h"
 #include "core/decision/decision.h"
+#include "core/identity/identity.h"
+#include "core/identity/token.h"
 #include "core/ledger/chain.h"
 #include "core/ledger/head.h"
 #include "core/policy/policy.h"
@@ -72,6 +80,21 @@ struct lex_tail_found {
     const char *reason;
 };
 
+/* A piece of a partition's ledger: committed records in order, as the topic holds them. */
+enum {
+    LEX_HISTORY_PIECE_ENTRIES = 1000,
+    LEX_HISTORY_PIECE_BYTES = 1 << 20, /* and one record over it */
+};
+struct lex_history_found {
+    int32_t partition;
+    enum lex_status status; /* OK; RETRY: the place was lost or nobody answers, begin again; REJECT:
+                               it cannot be read, see reason */
+    const struct lex_span *values; /* borrowed until the next action */
+    size_t count;
+    bool more; /* further records may follow; false: this is all that is committed */
+    const char *reason;
+};
+
 enum lex_published {
     LEX_PUBLISHED_QUEUED,    /* produced, the transaction stays open */
     LEX_PUBLISHED_COMMITTED, /* the transaction is in the log */
@@ -88,6 +111,7 @@ enum lex_event_kind {
     LEX_EVENT_LOST,      /* it does not */
     LEX_EVENT_OFFSETS,   /* result of FETCH_OFFSETS */
     LEX_EVENT_TAIL,      /* result of FETCH_TAIL */
+    LEX_EVENT_HISTORY,   /* result of FETCH_HISTORY */
     LEX_EVENT_RECORDS,   /* result of POLL: in order for each partition */
     LEX_EVENT_TICK,      /* result of POLL: nothing came in time */
     LEX_EVENT_PUBLISHED, /* result of PUBLISH, RESUME_COMMIT and ABORT */
@@ -105,6 +129,7 @@ struct lex_event {
     const int32_t *partitions; /* ASSIGNED, REVOKED, LOST, GONE */
     const struct lex_offset_found *offsets;
     const struct lex_tail_found *tails;
+    const struct lex_history_found *history;
     const struct lex_record *records;
     size_t count; /* of whichever of the arrays above */
     bool drained; /* RECORDS: nothing more was waiting */
@@ -147,10 +172,20 @@ struct lex_position {
     int64_t next_offset;
 };
 
+/* What a rebuild reads. Where nothing before `since_us` matters, reading may begin at any entry
+ * whose time is not later; it must not begin later than both say. */
+struct lex_history_wanted {
+    int32_t partition;
+    int64_t from, to; /* entries [from, to) by seq */
+    int64_t since_us;
+    bool more; /* go on behind the last piece; else find the place where it begins */
+};
+
 enum lex_action_kind {
     LEX_ACTION_INIT, /* make the transactional producer anew and init_transactions -> INITED */
     LEX_ACTION_FETCH_OFFSETS, /* partitions, count -> OFFSETS */
     LEX_ACTION_FETCH_TAIL,    /* partitions, count -> TAIL */
+    LEX_ACTION_FETCH_HISTORY, /* one partition's ledger, see struct lex_history_wanted -> HISTORY */
     LEX_ACTION_RESUME,        /* consume exactly `positions` from now on */
     LEX_ACTION_POLL,          /* timeout_ms, max_records -> RECORDS, TICK or a rebalance */
     LEX_ACTION_PUBLISH, /* produce `outputs`; where `commit`, send `commits` and commit -> PUBLISHED
@@ -174,6 +209,7 @@ struct lex_action {
     const struct lex_position *positions;
     const struct lex_output *outputs;
     const struct lex_commit *commits;
+    struct lex_history_wanted history;
     size_t count; /* partitions or positions or outputs */
     size_t commits_count;
 };
@@ -189,10 +225,15 @@ struct lex_actions {
 /* One request, after its transaction committed: for metrics and logs. Borrowed for the call. */
 struct lex_settled {
     const struct lex_record *record;
-    const struct lex_ledger_entry *entry; /* a decision or a rejection */
-    enum lex_reason reason_code;          /* of a decision */
-    enum lex_undecodable why;             /* of a rejection */
-    int64_t evaluation_ns;                /* of a decision */
+    const struct lex_ledger_entry *entry;         /* a decision or a rejection */
+    enum lex_reason reason_code;                  /* of a decision */
+    enum lex_undecodable why;                     /* of a rejection */
+    int64_t evaluation_ns;                        /* of a decision */
+    const struct lex_identity_problems *problems; /* attestations that do not count; NULL: none */
+    bool token_presented;                         /* of a decision */
+    enum lex_identity_why token_why; /* why the presented one does not count; _COUNT: it does */
+    int64_t token_exp_s;             /* of the token that was issued; 0: none was */
+    size_t flips;                    /* log_only policies that would have answered otherwise */
 };
 struct lex_worker_observer {
     void *user;
@@ -200,6 +241,10 @@ struct lex_worker_observer {
     /* An event entry committed (genesis, policy, recovery). */
     void (*recorded)(void *user, const struct lex_ledger_entry *entry);
     void (*signed_batch)(void *user, size_t verdicts); /* one signature over so many */
+    /* A partition knows its history again: it read so many entries and is complete since then.
+     * `problem`: why it knows less than it should; else NULL. */
+    void (*remembered)(void *user, int32_t partition, int64_t entries, int64_t complete_us,
+                       const char *problem);
 };
 
 /* ---- the worker ---- */
@@ -213,11 +258,19 @@ struct lex_worker_options {
     struct lex_span node_id, origin_prefix, requests_topic, ledger_topic; /* outlive it */
     enum lex_verdicts verdict_format;
     enum lex_mode server_mode;
-    bool start_latest;       /* start_offset=latest, of a partition without a ledger */
-    bool identity_attested;  /* identity=attested: an unattested actor is unknown */
+    bool start_latest;                   /* start_offset=latest, of a partition without a ledger */
+    bool identity_required;              /* identity=attested: an unattested actor is unknown */
+    const struct lex_identity *identity; /* whose statements are taken; NULL: nobody's */
+    struct lex_jwk_list token_keys;      /* of presented tokens; none: no token counts */
+    struct lex_span token_issuer, token_audience;
+    enum lex_jwt_alg token_alg;
+    bool token_always; /* token_format=jwt_always; else only who asks gets one */
+    int64_t token_max_ttl_us;
     bool content_full;       /* ledger_content=full */
     bool dead_letter_digest; /* dead_letter_content=digest */
     bool policy_allow_rollback;
+    bool policy_published; /* by topic: a signature stays good for ever, so one that is older than
+                              the chain's policy is never decided under, however long it takes */
     int64_t ttl_us, policy_wait_us, commit_interval_us;
     size_t commit_max_records, batch_max_records, sign_batch_max;
     size_t commit_max_bytes; /* of the requests in one transaction */

@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     must(lex_crypto_init(&err), &err);
     must(lex_keyring_from_seed(seed, "bench/one", &keyring, &err), &err);
     must(lex_codec_new(&(struct lex_codec_options){0}, &codec, &err), &err);
-    must(lex_policy_load_file(argv[1], &policy, &err), &err);
+    must(lex_policy_load_path(argv[1], &policy, &err), &err);
     struct lex_worker_options options = {
         .keyring = keyring,
         .codec = codec,

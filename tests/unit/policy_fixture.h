@@ -2,57 +2,8 @@
 #ifndef LEX_TESTS_POLICY_FIXTURE_H
 #define LEX_TESTS_POLICY_FIXTURE_H
 
-#include <stdio.h>
-
 #include "core/decision/decision.h"
-#include "tests/unit/lex_check.h"
-
-static struct lex_arena fixture_arena;
-static struct lex_error fixture_err;
-
-/* JSON with ' for ", so that a policy stays readable in C. */
-static inline struct lex_span quoted(const char *text)
-{
-    struct lex_span copy = lex_arena_dup(&fixture_arena, lex_span_str(text));
-    char *at = (char *)(uintptr_t)copy.data;
-    for (size_t i = 0; i < copy.len; i++)
-        at[i] = at[i] == '\'' ? '"' : at[i];
-    return copy;
-}
-
-static inline void fixture_start(void)
-{
-    lex_arena_fini(&fixture_arena);
-    lex_arena_init(&fixture_arena, 64 << 10, 64 << 20);
-}
-
-static inline enum lex_status try_load(const char *text, struct lex_policy **ret)
-{
-    fixture_start();
-    fixture_err.text[0] = 0;
-    return lex_policy_load(quoted(text), "p.json", ret, &fixture_err);
-}
-
-static inline struct lex_policy *load(const char *text)
-{
-    struct lex_policy *policy = NULL;
-    ck_assert_msg(try_load(text, &policy) == LEX_OK, "%s: %s", text, fixture_err.text);
-    return policy;
-}
-
-/* A policy of the reference system, unchanged. */
-static inline struct lex_policy *load_compat(const char *name)
-{
-    char path[4096];
-    const char *here = strstr(__FILE__, "tests/unit/");
-    struct lex_policy *policy = NULL;
-    fixture_start();
-    (void)snprintf(path, sizeof path, "%.*spolicies/compat/%s_policy.json", (int)(here - __FILE__),
-                   __FILE__, name);
-    ck_assert_msg(lex_policy_load_file(path, &policy, &fixture_err) == LEX_OK, "%s",
-                  fixture_err.text);
-    return policy;
-}
+#include "tests/unit/load_fixture.h"
 
 /* One request; what is NULL or 0 is absent, risk 0 is 1. */
 struct ask {
@@ -94,8 +45,11 @@ static inline struct lex_decision decide(const struct lex_policy *policy, const 
         .policy_mode = lex_span_str(ask->mode),
         .context = {&ask->context, lex_span_absent(ask->context.key) ? 0 : 1},
     };
+    struct lex_attested_fact attested = {.member = ask->attested, .statement = UINT8_MAX};
     struct lex_facts facts = {
-        .attested = {&ask->attested, lex_span_absent(ask->attested.key) ? 0 : 1},
+        .attested = &attested,
+        .attested_count = lex_span_absent(ask->attested.key) ? 0 : 1,
+        .identity = ask->role != NULL,
         .roles = {&role, ask->role == NULL ? 0 : 1},
     };
     struct lex_decide_input input = {.policy = policy,

@@ -63,6 +63,12 @@ START_TEST(defaults_are_final_numbers)
     ck_assert_str_eq(config->mirror_path, "/data/.lexecon/mirror.db");
     ck_assert_int_eq(config->default_ttl, 300);
     ck_assert_int_eq(config->max_ttl, 3600);
+    ck_assert_int_eq(config->token_format, LEX_TOKEN_FORMAT_NONE);
+    ck_assert_int_eq(config->token_alg, LEX_TOKEN_ALG_EDDSA);
+    ck_assert_str_eq(config->token_issuer, config->origin_prefix);
+    ck_assert_str_eq(config->token_audience, "lexecon");
+    ck_assert_ptr_null(config->issuers);
+    ck_assert_ptr_null(config->policy_key);
     ck_assert_int_eq(config->integrity_check_interval, 3600);
     ck_assert_int_eq(config->sign_batch_max, 256);
     ck_assert_int_ge(config->server_workers, 1);
@@ -288,6 +294,8 @@ END_TEST
 
 START_TEST(settings_that_do_not_fit_together_are_refused)
 {
+    check_refused(NULL, "--identity=attested", NULL, "set issuers to the path of issuers.json");
+    lex_config_free(check_taken("{\"issuers\": \"issuers.json\"}", "--identity=attested", NULL));
     check_refused(NULL, "--default-ttl=3601", NULL, "default_ttl (3601 s) is longer than max_ttl");
     check_refused("{\"ledger_topic\": \"lexecon.verdicts\"}", NULL, NULL,
                   "two of the six topic options");

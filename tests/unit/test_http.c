@@ -11,6 +11,8 @@
 #include "consumer/http.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/crypto/jwt.h"
+#include "core/identity/token.h"
 
 static struct lex_health health;
 static struct lex_http *http;
@@ -250,6 +252,50 @@ START_TEST(version_names_program_and_node)
 }
 END_TEST
 
+START_TEST(the_key_set_is_there_once_there_are_keys)
+{
+    struct lex_arena arena;
+    struct lex_jwk_list keys;
+    struct lex_keyring *keyring = NULL;
+    uint8_t seed[LEX_SEED_BYTES] = {3};
+    start(NULL);
+    ck_assert_int_eq(get("/.well-known/jwks.json", ""), 503);
+    ck_assert(says("Cache-Control: no-store"));
+    ck_assert_int_eq(lex_crypto_init(&err), LEX_OK);
+    ck_assert_int_eq(lex_keyring_from_seed(seed, "a/b", &keyring, &err), LEX_OK);
+    lex_http_publish_keys(http, keyring);
+    ck_assert_int_eq(get("/.well-known/jwks.json", ""), 200);
+    ck_assert(says("Content-Type: application/jwk-set+json"));
+    ck_assert(says("Cache-Control: public, max-age=300"));
+    lex_arena_init(&arena, 4096, 1 << 20);
+    ck_assert_int_eq(lex_jwks_parse(lex_span_str(body()), &arena, &keys, &err), LEX_OK);
+    ck_assert_uint_eq(keys.count, 1);
+    ck_assert(memcmp(&keys.items[0].key, lex_keyring_public(keyring, LEX_KEY_TOKEN),
+                     LEX_PUBLIC_KEY_BYTES) == 0);
+    ck_assert_int_eq(keys.items[0].alg, LEX_JWT_EDDSA);
+    ck_assert_int_eq(get("/.well-known/", ""), 404);
+    lex_arena_fini(&arena);
+    stop();
+    lex_keyring_free(keyring);
+}
+END_TEST
+
+START_TEST(metrics_count_the_tokens_that_are_alive)
+{
+    int64_t now_s = lex_clock_wall_us() / 1000000;
+    start(NULL);
+    ck_assert_int_eq(get("/metrics", ""), 200);
+    ck_assert(says("\nlexecon_active_tokens 0\n"));
+    lex_token_active_add(now_s + 600);
+    lex_token_active_add(now_s - 1);
+    ck_assert_int_eq(get("/metrics", ""), 200);
+    ck_assert(says("\nlexecon_active_tokens 1\n"));
+    ck_assert(says("\nlexecon_tokens_verified_total{valid=\"true\"} 0\n"));
+    ck_assert(says("\nlexecon_tokens_verified_total{valid=\"false\"} 0\n"));
+    stop();
+}
+END_TEST
+
 START_TEST(unknown_paths_and_methods_are_refused_and_counted_under_other)
 {
     start(NULL);
@@ -429,6 +475,7 @@ LEX_CHECK_MAIN("http", a_serving_process_is_healthy_on_every_probe,
                a_member_without_partitions_is_idle_and_ready,
                without_a_broker_health_is_degraded_and_ready_is_503,
                metrics_come_in_the_format_that_accept_asks_for, version_names_program_and_node,
+               the_key_set_is_there_once_there_are_keys, metrics_count_the_tokens_that_are_alive,
                unknown_paths_and_methods_are_refused_and_counted_under_other,
                head_answers_without_a_body, an_api_key_guards_metrics_and_only_them,
                a_key_file_that_is_missing_or_empty_or_too_long_refuses_the_start,

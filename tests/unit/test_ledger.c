@@ -563,11 +563,66 @@ START_TEST(details_are_json_and_keep_hostile_text_inside_it)
     ck_assert_span_eq(lex_json_get(root, "sha256")->text,
                       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     ck_assert_span_eq(lex_json_get(root, "bytes")->text, "3");
-    ck_assert_int_eq(lex_event_policy(LEX_SPAN("{\"mode\": \"strict\"}"), true, &f.arena, &detail),
+    ck_assert_int_eq(lex_event_policy(LEX_SPAN("{\"mode\": \"strict\"}"), LEX_POLICY_REGRESSED,
+                                      &f.arena, &detail),
                      LEX_OK);
     root = json_of(&f, detail);
     ck_assert_span_eq(lex_json_get(root, "document")->text, "{\"mode\": \"strict\"}");
     ck_assert(lex_json_get(root, "regressed")->boolean);
+    fixture_fini(&f);
+}
+END_TEST
+
+static struct lex_policy_detail read_policy(struct fixture *f, struct lex_span detail)
+{
+    struct lex_policy_detail found;
+    ck_assert_int_eq(lex_event_policy_read(detail, &f->arena, &found), LEX_OK);
+    return found;
+}
+
+START_TEST(a_policy_detail_is_read_back_as_it_was_written)
+{
+    struct fixture f;
+    struct lex_span detail, document = LEX_SPAN("{\"a\":\"\\u00e9 \x7f \xe2\x80\xa8\"}\n");
+    fixture_init(&f);
+    for (unsigned change = LEX_POLICY_FORWARD; change <= LEX_POLICY_ROLLBACK; change++) {
+        ck_assert_int_eq(lex_event_policy(document, change, &f.arena, &detail), LEX_OK);
+        struct lex_policy_detail found = read_policy(&f, detail);
+        ck_assert(lex_span_eq(found.document, document));
+        ck_assert_int_eq(found.bytes, (int64_t)document.len);
+        ck_assert_int_eq(found.change, change);
+        const struct lex_json *root = json_of(&f, detail);
+        ck_assert_int_eq(lex_json_get(root, "regressed") != NULL, change == LEX_POLICY_REGRESSED);
+        ck_assert_int_eq(lex_json_get(root, "rollback") != NULL, change == LEX_POLICY_ROLLBACK);
+    }
+    fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(a_policy_detail_that_contradicts_itself_is_refused)
+{
+    static const char *const details[] = {
+        "",
+        "{}",
+        "[]",
+        "{\"bytes\":1,\"sha256\":\"00\",\"document\":null}",
+        "{\"bytes\":\"1\",\"sha256\":"
+        "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015"
+        "ad\",\"document\":\"abc\"}",
+        "{\"bytes\":3,\"sha256\":"
+        "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\","
+        "\"document\":\"abd\"}",
+        "{\"bytes\":4,\"sha256\":"
+        "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\","
+        "\"document\":\"abc\"}"};
+    struct fixture f;
+    struct lex_policy_detail found;
+    fixture_init(&f);
+    for (size_t i = 0; i < LEX_COUNT_OF(details); i++)
+        ck_assert_int_eq(lex_event_policy_read(lex_span_str(details[i]), &f.arena, &found),
+                         LEX_REJECT);
+    ck_assert_int_eq(lex_event_policy_read((struct lex_span){NULL, 0}, &f.arena, &found),
+                     LEX_REJECT);
     fixture_fini(&f);
 }
 END_TEST
@@ -579,20 +634,24 @@ START_TEST(a_policy_too_large_for_an_entry_is_named_by_size_and_hash)
     fixture_init(&f);
     char *text = malloc(LEX_POLICY_EMBED_MAX_BYTES + 1);
     memset(text, 'x', LEX_POLICY_EMBED_MAX_BYTES + 1);
-    ck_assert_int_eq(
-        lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES), false, &f.arena, &detail),
-        LEX_OK);
+    ck_assert_int_eq(lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES),
+                                      LEX_POLICY_FORWARD, &f.arena, &detail),
+                     LEX_OK);
     ck_assert_uint_eq(lex_json_get(json_of(&f, detail), "document")->text.len,
                       LEX_POLICY_EMBED_MAX_BYTES);
-    ck_assert_int_eq(lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES + 1), false,
-                                      &f.arena, &detail),
+    ck_assert_int_eq(lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES + 1),
+                                      LEX_POLICY_FORWARD, &f.arena, &detail),
                      LEX_OK);
     ck_assert(lex_json_is(lex_json_get(json_of(&f, detail), "document"), LEX_JSON_NULL));
+    ck_assert(lex_span_absent(read_policy(&f, detail).document));
+    ck_assert(lex_event_policy_embeds(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES)));
+    ck_assert(!lex_event_policy_embeds(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES + 1)));
     memset(text, '"', LEX_POLICY_EMBED_MAX_BYTES); /* twice as large once it is escaped */
-    ck_assert_int_eq(
-        lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES), false, &f.arena, &detail),
-        LEX_OK);
+    ck_assert_int_eq(lex_event_policy(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES),
+                                      LEX_POLICY_FORWARD, &f.arena, &detail),
+                     LEX_OK);
     ck_assert(lex_json_is(lex_json_get(json_of(&f, detail), "document"), LEX_JSON_NULL));
+    ck_assert(!lex_event_policy_embeds(lex_span_of(text, LEX_POLICY_EMBED_MAX_BYTES)));
     ck_assert_int_eq(append_detail(&f.chain, &f.arena, LEX_EVENT_DETAIL_MAX_BYTES), LEX_OK);
     free(text);
     fixture_fini(&f);
@@ -682,6 +741,8 @@ LEX_CHECK_MAIN("ledger", origins_are_written_and_taken_apart,
                a_recovery_entry_declares_exactly_its_own_gap_and_no_other,
                a_choice_that_would_use_numbers_twice_is_refused,
                details_are_json_and_keep_hostile_text_inside_it,
+               a_policy_detail_is_read_back_as_it_was_written,
+               a_policy_detail_that_contradicts_itself_is_refused,
                a_policy_too_large_for_an_entry_is_named_by_size_and_hash,
                an_exported_file_gives_back_every_record,
                an_exported_file_that_is_cut_off_or_claims_too_much_is_refused)

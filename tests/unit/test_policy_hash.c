@@ -2,7 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/policy/load.h"
-#include "tests/unit/policy_fixture.h"
+#include "tests/unit/load_fixture.h"
 
 static bool same_hash(const char *a, const char *b)
 {
@@ -118,7 +118,82 @@ START_TEST(the_example_policy_has_its_known_hashes)
 }
 END_TEST
 
-LEX_CHECK_MAIN("policy_hash", order_of_sets_and_members_and_layout_do_not_change_the_hash,
+/* A policy of many relations that begin alike, in an order that `step` turns about. */
+static const char *many_relations(char *text, size_t cap, unsigned count, unsigned step)
+{
+    size_t n = (size_t)snprintf(text, cap, "{\"relations\":[");
+    for (unsigned i = 0; i < count; i++) {
+        unsigned k = i * step % count;
+        n += (size_t)snprintf(text + n, cap - n,
+                              "%s{\"type\":\"forbids\",\"object\":\"a-common-beginning-%u%s\","
+                              "\"reason\":\"%.*s\"}",
+                              i == 0 ? "" : ",", k / 2, k % 5 == 0 ? "-\xf0\x9f\x98\x80" : "",
+                              (int)(k % 9), "12345678");
+    }
+    (void)snprintf(text + n, cap - n, "]}");
+    return text;
+}
+
+START_TEST(a_large_set_is_sorted_by_the_bytes_of_its_members)
+{
+    enum { COUNT = 211, CAP = 64 << 10 }; /* a prime: every step goes through all of them */
+    char *text = malloc(CAP), *first = malloc(CAP);
+    const struct lex_json *root, *previous = NULL;
+    static const unsigned steps[] = {1, 2, 17, 210};
+    for (size_t i = 0; i < LEX_COUNT_OF(steps); i++) {
+        const char *canonical =
+            form(lex_policy_canonical, many_relations(text, CAP, COUNT, steps[i]));
+        if (i == 0)
+            strcpy(first, canonical);
+        ck_assert_str_eq(canonical, first);
+    }
+    fixture_start();
+    ck_assert_int_eq(lex_json_parse(&fixture_arena, lex_span_str(first), &root, NULL), LEX_OK);
+    ck_assert_uint_eq(root->child->count, COUNT);
+    for (const struct lex_json *node = root->child->child; node != NULL; node = node->next) {
+        ck_assert(previous == NULL || lex_span_cmp(previous->text, node->text) <= 0);
+        previous = node;
+    }
+    free(text);
+    free(first);
+}
+END_TEST
+
+START_TEST(an_object_of_many_members_is_sorted_by_code_units_or_code_points)
+{
+    char text[2048], sorted[2][2048];
+    /* U+1F600 stands before U+FF5E in UTF-16, and behind it in code points */
+    static const char *const last[2][2] = {{"\xf0\x9f\x98\x80", "\xef\xbd\x9e"},
+                                           {"\\uff5e", "\\ud83d\\ude00"}};
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"mode\":{\"\xef\xbd\x9e\":1,");
+    for (unsigned i = 0; i < 40; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "\"k%02u\":%u,", 39 - i, i);
+    (void)snprintf(text + n, sizeof text - n, "\"\xf0\x9f\x98\x80\":1}}");
+    for (size_t f = 0; f < 2; f++) {
+        n = (size_t)snprintf(sorted[f], sizeof sorted[f], "{\"mode\":{");
+        for (unsigned i = 0; i < 40; i++)
+            n += (size_t)snprintf(sorted[f] + n, sizeof sorted[f] - n, "\"k%02u\":%u,", i, 39 - i);
+        (void)snprintf(sorted[f] + n, sizeof sorted[f] - n, "\"%s\":1,\"%s\":1}%s", last[f][0],
+                       last[f][1], f == 0 ? "}" : ",\"relations\":[],\"terms\":[]}");
+    }
+    ck_assert_str_eq(form(lex_policy_canonical, text), sorted[0]);
+    ck_assert_str_eq(form(lex_policy_legacy_canonical, text), sorted[1]);
+}
+END_TEST
+
+START_TEST(strings_are_the_same_however_they_were_escaped)
+{
+    ck_assert(same_hash("{'name':'a\\u0062c','x':['\\/','\\t','\\u00e9']}",
+                        "{'name':'abc','x':['/','\\u0009','\xc3\xa9']}"));
+    ck_assert_str_eq(form(lex_policy_canonical, "{'x':['\\u0041\\u000a','',-0,1.50,1e2,12]}"),
+                     "{\"x\":[\"A\\n\",\"\",0,1.5,100,12]}");
+}
+END_TEST
+
+LEX_CHECK_MAIN("policy_hash", a_large_set_is_sorted_by_the_bytes_of_its_members,
+               an_object_of_many_members_is_sorted_by_code_units_or_code_points,
+               strings_are_the_same_however_they_were_escaped,
+               order_of_sets_and_members_and_layout_do_not_change_the_hash,
                every_part_of_the_document_changes_the_hash,
                the_hashed_form_is_canonical_json_with_sorted_sets,
                the_legacy_form_is_what_the_reference_system_hashes,

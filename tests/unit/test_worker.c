@@ -2,6 +2,9 @@
  * here stand the contents: entries, verdicts, dead letters, ceilings, the order of actions. */
 #include <stdio.h>
 
+#include "core/base/text.h"
+#include "core/crypto/jwt.h"
+#include "core/history/history.h"
 #include "core/ledger/events.h"
 #include "core/worker/worker.h"
 #include "tests/unit/lex_check.h"
@@ -10,6 +13,24 @@ static const char POLICY[] =
     "{\"policy_id\":\"p\",\"version\":\"1\",\"mode\":\"strict\",\"terms\":["
     "{\"id\":\"actor:user\",\"type\":\"actor\"},{\"id\":\"action:read\",\"type\":\"action\"}],"
     "\"relations\":[{\"type\":\"permits\",\"subject\":\"actor:user\",\"action\":\"action:read\"}]}";
+
+/* Remembers: a limit, a conflict between actions, and an approval. */
+static const char REMEMBERING[] =
+    "{\"policy_id\":\"p\",\"version\":\"1\",\"mode\":\"strict\",\"terms\":["
+    "{\"id\":\"actor:user\",\"type\":\"actor\"},{\"id\":\"actor:human\",\"type\":\"actor\"},"
+    "{\"id\":\"action:read\",\"type\":\"action\"},{\"id\":\"action:pay\",\"type\":\"action\"},"
+    "{\"id\":\"action:audit\",\"type\":\"action\"},"
+    "{\"id\":\"action:deploy\",\"type\":\"action\"}],\"relations\":["
+    "{\"id\":\"read\",\"type\":\"permits\",\"subject\":\"actor:user\",\"action\":\"action:read\","
+    "\"condition\":{\"type\":\"rate_limit\",\"max_requests\":2,\"window\":\"1h\"}},"
+    "{\"id\":\"pay\",\"type\":\"permits\",\"subject\":\"actor:user\",\"action\":\"action:pay\"},"
+    "{\"id\":\"audit\",\"type\":\"permits\",\"subject\":\"actor:user\",\"action\":\"action:audit\"}"
+    ","
+    "{\"id\":\"deploy\",\"type\":\"permits\",\"subject\":\"actor:user\","
+    "\"action\":\"action:deploy\",\"condition\":{\"type\":\"approval\"}},"
+    "{\"id\":\"apart\",\"type\":\"conflicts\",\"source\":\"action:pay\",\"target\":\"action:"
+    "audit\"}"
+    "]}";
 
 struct bench {
     struct lex_keyring *keyring;
@@ -22,14 +43,28 @@ struct bench {
     struct lex_arena arena;
     int64_t now_us;
     size_t settled;
+    struct lex_settled last; /* the newest that settled */
+    int64_t remembered;      /* entries that a history was made from, -1: none was read */
+    const char *problem;
 };
 
 static struct bench b;
+static const int64_t EPOCH_US = 1767225600000000;
 
 static void count_settled(void *user, const struct lex_settled *items, size_t count)
 {
-    (void)items;
     ((struct bench *)user)->settled += count;
+    ((struct bench *)user)->last = items[count - 1];
+}
+
+static void note_remembered(void *user, int32_t partition, int64_t entries, int64_t complete_us,
+                            const char *problem)
+{
+    struct bench *bench = user;
+    (void)partition;
+    (void)complete_us;
+    bench->remembered = entries;
+    bench->problem = problem;
 }
 
 static const struct lex_action *last(void)
@@ -39,7 +74,7 @@ static const struct lex_action *last(void)
 
 static const struct lex_action *feed(struct lex_event event)
 {
-    event.wall_us = 1767225600000000 + (b.now_us += 1000);
+    event.wall_us = EPOCH_US + (b.now_us += 1000);
     event.mono_us = b.now_us;
     lex_worker_step(b.worker, &event, &b.actions);
     return last();
@@ -55,7 +90,7 @@ static void setup(void)
     static const uint8_t seed[32] = {7};
     struct lex_error err;
     struct lex_buf pins;
-    b = (struct bench){.now_us = 1000000};
+    b = (struct bench){.now_us = 1000000, .remembered = -1};
     lex_buf_init(&pins, 1 << 16);
     lex_arena_init(&b.arena, 1 << 16, 16 << 20);
     ck_assert_int_eq(lex_crypto_init(&err), LEX_OK);
@@ -68,7 +103,7 @@ static void setup(void)
     b.options = (struct lex_worker_options){
         .keyring = b.keyring,
         .codec = b.codec,
-        .observer = {.user = &b, .settled = count_settled},
+        .observer = {.user = &b, .settled = count_settled, .remembered = note_remembered},
         .node_id = LEX_SPAN("n"),
         .origin_prefix = LEX_SPAN("t/one"),
         .requests_topic = LEX_SPAN("requests"),
@@ -339,7 +374,7 @@ END_TEST
 START_TEST(attested_identity_denies_an_actor_that_nobody_attests)
 {
     const char *const values[] = {READ};
-    b.options.identity_attested = true;
+    b.options.identity_required = true;
     start();
     struct lex_ledger_entry entry = entry_of(output(give(values, 1, 0, true), LEX_OUTPUT_LEDGER));
     ck_assert_int_eq(entry.outcome, LEX_OUTCOME_DENIED);
@@ -542,6 +577,557 @@ START_TEST(a_small_request_behind_a_full_transaction_still_gets_its_verdict)
 }
 END_TEST
 
+/* ---- the history ---- */
+
+static const char PAY[] = "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"pay\"}";
+static const char AUDIT[] =
+    "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"audit\"}";
+
+static void use_policy(const char *text)
+{
+    struct lex_error err;
+    lex_policy_unref(b.policy);
+    ck_assert_msg(lex_policy_load(lex_span_str(text), "p", &b.policy, &err) == LEX_OK, "%s",
+                  err.text);
+}
+
+static struct lex_ledger_entry decide_one(const char *request, int64_t offset)
+{
+    struct lex_ledger_entry entry =
+        entry_of(output(give(&request, 1, offset, true), LEX_OUTPUT_LEDGER));
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    return entry;
+}
+
+/* What the partition's topic holds, and its head, as a predecessor left them. */
+static struct past {
+    struct lex_span values[64];
+    size_t count;
+    char head[LEX_HEAD_TEXT_MAX_BYTES];
+    int64_t next_offset;
+} past;
+
+static void keep(const struct lex_action *action)
+{
+    for (size_t i = 0; i < action->count; i++)
+        if (action->outputs[i].kind == LEX_OUTPUT_LEDGER)
+            past.values[past.count++] = lex_arena_dup(&b.arena, action->outputs[i].value);
+    for (size_t i = 0; i < action->commits_count; i++) {
+        memcpy(past.head, action->commits[i].metadata.data, action->commits[i].metadata.len + 1);
+        past.next_offset = action->commits[i].next_offset;
+    }
+}
+
+/* A predecessor with partition 3 that answers these requests and is gone. */
+static void live_before(const char *const *requests, size_t count)
+{
+    static const int32_t partition = 3;
+    struct lex_error err;
+    past.count = 0;
+    struct lex_offset_found offset = {
+        .partition = 3, .status = LEX_OK, .offset = -1, .high = 1000000};
+    struct lex_tail_found tail = {.partition = 3, .status = LEX_OK};
+    ck_assert_int_eq(lex_worker_new(&b.options, &b.worker, &err), LEX_OK);
+    (void)feed((struct lex_event){.kind = LEX_EVENT_POLICY_LOADED, .policy = b.policy});
+    (void)feed((struct lex_event){.kind = LEX_EVENT_INITED, .status = LEX_OK});
+    (void)feed(
+        (struct lex_event){.kind = LEX_EVENT_ASSIGNED, .partitions = &partition, .count = 1});
+    (void)feed((struct lex_event){.kind = LEX_EVENT_OFFSETS, .offsets = &offset, .count = 1});
+    keep(feed((struct lex_event){.kind = LEX_EVENT_TAIL, .tails = &tail, .count = 1}));
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    for (size_t i = 0; i < count; i++) {
+        keep(give(&requests[i], 1, (int64_t)i, true));
+        (void)published(LEX_PUBLISHED_COMMITTED);
+    }
+    lex_worker_free(b.worker);
+    b.worker = NULL;
+}
+
+/* The successor, up to the action that follows on the tail. */
+static const struct lex_action *take_over(void)
+{
+    static const int32_t partition = 3;
+    struct lex_error err;
+    struct lex_offset_found offset = {.partition = 3,
+                                      .status = LEX_OK,
+                                      .offset = past.next_offset,
+                                      .metadata = lex_span_str(past.head),
+                                      .high = 1000000};
+    struct lex_tail_found tail = {
+        .partition = 3, .status = LEX_OK, .ever_held = true, .entry = past.values[past.count - 1]};
+    ck_assert_int_eq(lex_worker_new(&b.options, &b.worker, &err), LEX_OK);
+    (void)feed((struct lex_event){.kind = LEX_EVENT_POLICY_LOADED, .policy = b.policy});
+    (void)feed((struct lex_event){.kind = LEX_EVENT_INITED, .status = LEX_OK});
+    (void)feed(
+        (struct lex_event){.kind = LEX_EVENT_ASSIGNED, .partitions = &partition, .count = 1});
+    (void)feed((struct lex_event){.kind = LEX_EVENT_OFFSETS, .offsets = &offset, .count = 1});
+    return feed((struct lex_event){.kind = LEX_EVENT_TAIL, .tails = &tail, .count = 1});
+}
+
+static const struct lex_action *piece(size_t from, size_t to, bool more)
+{
+    struct lex_history_found found = {.partition = 3,
+                                      .status = LEX_OK,
+                                      .values = &past.values[from],
+                                      .count = to - from,
+                                      .more = more};
+    return feed((struct lex_event){.kind = LEX_EVENT_HISTORY, .history = &found, .count = 1});
+}
+
+static const struct lex_action *no_piece(enum lex_status status)
+{
+    struct lex_history_found found = {.partition = 3, .status = status};
+    return feed((struct lex_event){.kind = LEX_EVENT_HISTORY, .history = &found, .count = 1});
+}
+
+static bool resumed(void)
+{
+    for (size_t i = 0; i < b.actions.count; i++)
+        if (b.actions.items[i].kind == LEX_ACTION_RESUME && b.actions.items[i].count != 0)
+            return true;
+    return false;
+}
+
+START_TEST(a_limit_holds_over_transactions_and_within_one)
+{
+    const char *const values[] = {READ, READ, READ};
+    use_policy(REMEMBERING);
+    start();
+    ck_assert(decide_one(READ, 0).allowed);
+    const struct lex_action *action = give(values, 3, 1, true);
+    size_t allowed = 0;
+    for (size_t i = 0; i < action->count; i++)
+        if (action->outputs[i].kind == LEX_OUTPUT_LEDGER)
+            allowed += entry_of(&action->outputs[i]).allowed;
+    ck_assert_uint_eq(allowed, 1);
+}
+END_TEST
+
+START_TEST(an_aborted_batch_uses_nothing_up)
+{
+    const char *const values[] = {READ, READ};
+    use_policy(REMEMBERING);
+    start();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(give(values, 2, 2 * i, true)->kind, LEX_ACTION_PUBLISH);
+        (void)published(LEX_PUBLISHED_ABORTED);
+        b.now_us += 2000000;
+        const struct lex_action *again = feed((struct lex_event){.kind = LEX_EVENT_TICK});
+        ck_assert_int_eq(entry_of(output(again, LEX_OUTPUT_LEDGER)).allowed, i == 0);
+        (void)published(LEX_PUBLISHED_COMMITTED);
+    }
+}
+END_TEST
+
+START_TEST(a_successor_reads_the_history_before_it_decides)
+{
+    const char *const before[] = {READ, PAY};
+    use_policy(REMEMBERING);
+    live_before(before, 2);
+    ck_assert_uint_eq(past.count, 4);
+    const struct lex_action *fetch = take_over();
+    ck_assert_int_eq(fetch->kind, LEX_ACTION_FETCH_HISTORY);
+    ck_assert_int_eq(fetch->history.partition, 3);
+    ck_assert_int_eq(fetch->history.from, 0);
+    ck_assert_int_eq(fetch->history.to, 4);
+    ck_assert(!fetch->history.more);
+    const struct lex_action *next = piece(0, 2, true);
+    ck_assert_int_eq(next->kind, LEX_ACTION_POLL); /* the others' turn, and at once */
+    ck_assert_int_eq(next->timeout_ms, 0);
+    ck_assert(!resumed());
+    fetch = feed((struct lex_event){.kind = LEX_EVENT_TICK});
+    ck_assert_int_eq(fetch->kind, LEX_ACTION_FETCH_HISTORY);
+    ck_assert(fetch->history.more);
+    ck_assert_int_eq(fetch->history.from, 2);
+    (void)piece(2, 4, false);
+    ck_assert(resumed());
+    ck_assert_int_eq(b.remembered, 4);
+    ck_assert_ptr_null(b.problem);
+    ck_assert(decide_one(READ, 2).allowed);
+    ck_assert_span_eq(decide_one(READ, 3).reason_code, "RATE_LIMITED");
+    ck_assert_span_eq(decide_one(AUDIT, 4).reason_code, "SOD_CONFLICT");
+}
+END_TEST
+
+START_TEST(a_policy_that_does_not_remember_reads_nothing_back)
+{
+    const char *const before[] = {READ};
+    live_before(before, 1);
+    ck_assert_int_eq(take_over()->kind, LEX_ACTION_POLL);
+    ck_assert(resumed());
+    ck_assert_int_eq(b.remembered, -1);
+}
+END_TEST
+
+START_TEST(a_ledger_that_retention_cut_is_complete_from_its_first_entry_on)
+{
+    const char *const before[] = {READ, READ, PAY};
+    use_policy(REMEMBERING);
+    live_before(before, 3);
+    (void)take_over();
+    (void)piece(4, 5, false);
+    ck_assert(resumed());
+    ck_assert_span_eq(decide_one(READ, 3).reason_code, "CONDITION_UNVERIFIED");
+    b.now_us += 3600 * (int64_t)1000000; /* an hour later it knows again what it needs to */
+    ck_assert(decide_one(READ, 4).allowed);
+}
+END_TEST
+
+START_TEST(a_ledger_without_entries_leaves_everything_unknown)
+{
+    const char *const before[] = {PAY};
+    use_policy(REMEMBERING);
+    live_before(before, 1);
+    (void)take_over();
+    (void)piece(0, 0, false);
+    ck_assert(resumed());
+    ck_assert_ptr_nonnull(b.problem);
+    ck_assert_span_eq(decide_one(AUDIT, 1).reason_code, "SOD_STATE_UNAVAILABLE");
+}
+END_TEST
+
+START_TEST(an_entry_that_does_not_link_makes_what_lies_before_it_unknown)
+{
+    const char *const before[] = {READ, READ, PAY};
+    uint8_t forged[1024];
+    use_policy(REMEMBERING);
+    live_before(before, 3);
+    size_t len = past.values[2].len;
+    memcpy(forged, past.values[2].data, len);
+    forged[len - 1] ^= 0x40;
+    past.values[2] = lex_span_of(forged, len);
+    (void)take_over();
+    (void)piece(0, 5, false);
+    ck_assert(resumed());
+    ck_assert_ptr_nonnull(b.problem);
+    ck_assert_span_eq(decide_one(READ, 3).reason_code, "CONDITION_UNVERIFIED");
+}
+END_TEST
+
+START_TEST(a_record_that_is_no_entry_makes_what_lies_before_it_unknown)
+{
+    const char *const before[] = {READ, READ, PAY};
+    use_policy(REMEMBERING);
+    live_before(before, 3);
+    past.values[3] = LEX_SPAN("no entry");
+    (void)take_over();
+    (void)piece(0, 5, false);
+    ck_assert(resumed());
+    ck_assert_ptr_nonnull(b.problem);
+    ck_assert_span_eq(decide_one(READ, 3).reason_code, "CONDITION_UNVERIFIED");
+}
+END_TEST
+
+START_TEST(entries_before_the_wanted_one_do_no_harm)
+{
+    const char *const before[] = {READ};
+    use_policy(REMEMBERING);
+    live_before(before, 1);
+    (void)take_over();
+    (void)piece(0, 2, true);
+    (void)feed((struct lex_event){.kind = LEX_EVENT_TICK});
+    (void)no_piece(LEX_RETRY);
+    b.now_us += 200000;
+    const struct lex_action *fetch = feed((struct lex_event){.kind = LEX_EVENT_TICK});
+    ck_assert_int_eq(fetch->kind, LEX_ACTION_FETCH_HISTORY);
+    ck_assert(!fetch->history.more);
+    ck_assert_int_eq(fetch->history.from, 2);
+    (void)piece(0, 3, false);
+    ck_assert_ptr_null(b.problem);
+    ck_assert(decide_one(READ, 1).allowed);
+    ck_assert(!decide_one(READ, 2).allowed);
+}
+END_TEST
+
+START_TEST(a_ledger_that_cannot_be_read_holds_a_partition_up_for_half_a_minute)
+{
+    const char *const before[] = {PAY};
+    use_policy(REMEMBERING);
+    live_before(before, 1);
+    (void)take_over();
+    int64_t begin_us = b.now_us;
+    while (!resumed()) {
+        (void)no_piece(LEX_RETRY);
+        ck_assert_int_lt(b.now_us - begin_us, 32 * (int64_t)1000000);
+        if (resumed())
+            break;
+        b.now_us += 200000;
+        ck_assert_int_eq(feed((struct lex_event){.kind = LEX_EVENT_TICK})->kind,
+                         LEX_ACTION_FETCH_HISTORY);
+    }
+    ck_assert_int_ge(b.now_us - begin_us, 30 * (int64_t)1000000);
+    ck_assert_ptr_nonnull(b.problem);
+    ck_assert_span_eq(decide_one(AUDIT, 1).reason_code, "SOD_STATE_UNAVAILABLE");
+}
+END_TEST
+
+START_TEST(a_policy_that_remembers_something_else_has_the_history_read_again)
+{
+    struct lex_error err;
+    struct lex_policy *other;
+    start();
+    ck_assert(decide_one(READ, 0).allowed);
+    ck_assert_int_eq(lex_policy_load(lex_span_str(REMEMBERING), "p", &other, &err), LEX_OK);
+    const struct lex_action *action =
+        feed((struct lex_event){.kind = LEX_EVENT_POLICY_LOADED, .policy = other});
+    ck_assert_int_eq(action->kind, LEX_ACTION_FETCH_HISTORY);
+    ck_assert_int_eq(action->history.to, 3);
+    lex_policy_unref(other);
+}
+END_TEST
+
+START_TEST(a_policy_that_remembers_the_same_delays_nothing)
+{
+    struct lex_error err;
+    struct lex_policy *same;
+    use_policy(REMEMBERING);
+    start();
+    ck_assert_int_eq(lex_policy_load(lex_span_str(REMEMBERING), "p", &same, &err), LEX_OK);
+    const struct lex_action *action =
+        feed((struct lex_event){.kind = LEX_EVENT_POLICY_LOADED, .policy = same});
+    ck_assert_int_eq(action->kind, LEX_ACTION_POLL);
+    ck_assert(!resumed());
+    lex_policy_unref(same);
+}
+END_TEST
+
+/* ---- statements and tokens ---- */
+
+static struct lex_signer *signer;
+static struct lex_identity *identity;
+
+static void use_issuer(void)
+{
+    static const uint8_t seed[LEX_SEED_BYTES] = {9};
+    struct lex_error err;
+    struct lex_buf json;
+    lex_buf_init(&json, 4096);
+    ck_assert_int_eq(lex_signer_from_seed(seed, &signer, &err), LEX_OK);
+    lex_buf_puts(&json, "{\"issuers\":[{\"iss\":\"hr\",\"approvers\":[\"actor:human\"],"
+                        "\"actors\":[\"user\"],\"keys\":[{\"kid\":\"k1\",\"public_key\":\"");
+    lex_buf_put_base64(&json, lex_span_of(lex_signer_public(signer)->bytes, LEX_PUBLIC_KEY_BYTES));
+    lex_buf_puts(&json, "\"}]}]}");
+    ck_assert_msg(lex_identity_parse(lex_buf_span(&json), &identity, &err) == LEX_OK, "%s",
+                  err.text);
+    lex_buf_fini(&json);
+    b.options.identity = identity;
+}
+
+static void drop_issuer(void)
+{
+    lex_identity_free(identity);
+    lex_signer_free(signer);
+}
+
+static const char *jwt(const char *type, const char *claims)
+{
+    struct lex_buf text;
+    uint8_t signature[LEX_SIGNATURE_BYTES];
+    char header[96];
+    int len = snprintf(header, sizeof header,
+                       "{\"alg\":\"EdDSA\",\"typ\":\"lexecon-%s+jwt\",\"kid\":\"k1\"}", type);
+    lex_buf_init(&text, 4096);
+    lex_buf_put_base64url(&text, lex_span_of(header, (size_t)len));
+    lex_buf_putc(&text, '.');
+    lex_buf_put_base64url(&text, lex_span_str(claims));
+    lex_signer_sign(signer, lex_buf_span(&text), signature);
+    lex_buf_putc(&text, '.');
+    lex_buf_put_base64url(&text, lex_span_of(signature, sizeof signature));
+    const char *kept =
+        (const char *)lex_arena_dup(&b.arena, lex_span_of(lex_buf_str(&text), text.len + 1)).data;
+    lex_buf_fini(&text);
+    return kept;
+}
+
+/* The deploy request with an approval of it. */
+static const char *approved_deploy(const char *jti)
+{
+    struct lex_request request = {
+        .actor = LEX_SPAN("user"), .proposed_action = LEX_SPAN("deploy"), .risk_level = 1};
+    uint8_t hash[32];
+    struct lex_buf claims;
+    lex_buf_init(&claims, 4096);
+    ck_assert_int_eq(lex_request_fingerprint(&request, &b.arena, hash, NULL), LEX_OK);
+    lex_buf_printf(&claims,
+                   "{\"iss\":\"hr\",\"sub\":\"user\",\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\","
+                   "\"approver\":\"actor:human\",\"log\":\"t/one/ledger/3\",\"decision_id\":"
+                   "\"dec_01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"req\":\"",
+                   (long long)(EPOCH_US / 1000000), (long long)(EPOCH_US / 1000000 + 600), jti);
+    lex_buf_put_hex(&claims, hash, sizeof hash);
+    lex_buf_puts(&claims, "\"}");
+    struct lex_span text =
+        lex_arena_printf(&b.arena,
+                         "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"deploy\","
+                         "\"attestations\":[\"%s\"]}",
+                         jwt("approval", lex_buf_str(&claims)));
+    lex_buf_fini(&claims);
+    return (const char *)text.data;
+}
+
+START_TEST(an_approval_counts_once)
+{
+    use_policy(REMEMBERING);
+    use_issuer();
+    start();
+    const char *request = approved_deploy("j1");
+    ck_assert(decide_one(request, 0).allowed);
+    ck_assert_ptr_null(b.last.problems);
+    ck_assert_span_eq(decide_one(request, 1).reason_code, "APPROVAL_REQUIRED");
+    ck_assert_uint_eq(b.last.problems->count, 1);
+    ck_assert_int_eq(b.last.problems->items[0].why, LEX_IDENTITY_REUSED);
+    ck_assert(decide_one(approved_deploy("j2"), 2).allowed);
+    drop_issuer();
+}
+END_TEST
+
+START_TEST(an_approval_that_was_used_before_the_restart_does_not_count_after_it)
+{
+    use_policy(REMEMBERING);
+    use_issuer();
+    const char *const before[] = {approved_deploy("j1")};
+    live_before(before, 1);
+    (void)take_over();
+    (void)piece(0, past.count, false);
+    ck_assert_span_eq(decide_one(before[0], 1).reason_code, "APPROVAL_REQUIRED");
+    drop_issuer();
+}
+END_TEST
+
+START_TEST(an_approval_from_before_what_is_known_does_not_count)
+{
+    use_policy(REMEMBERING);
+    use_issuer();
+    const char *const before[] = {PAY};
+    live_before(before, 1);
+    (void)take_over();
+    (void)piece(0, 0, false);
+    ck_assert_span_eq(decide_one(approved_deploy("j1"), 1).reason_code, "APPROVAL_REQUIRED");
+    drop_issuer();
+}
+END_TEST
+
+START_TEST(attested_identity_lets_the_attested_actor_in)
+{
+    char claims[256], text[1024];
+    use_issuer();
+    (void)snprintf(claims, sizeof claims,
+                   "{\"iss\":\"hr\",\"sub\":\"user\",\"iat\":%lld,\"exp\":%lld,\"jti\":\"i\"}",
+                   (long long)(EPOCH_US / 1000000), (long long)(EPOCH_US / 1000000 + 600));
+    (void)snprintf(text, sizeof text,
+                   "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"read\","
+                   "\"attestations\":[\"%s\"]}",
+                   jwt("identity", claims));
+    b.options.identity_required = true;
+    start();
+    struct lex_ledger_entry entry = decide_one(text, 0);
+    ck_assert_span_eq(entry.reason_code, "PERMITTED");
+    ck_assert(decide_one(text, 1).allowed); /* an identity is no single use */
+    ck_assert_span_eq(decide_one(READ, 2).reason_code, "UNKNOWN_ACTOR");
+    drop_issuer();
+}
+END_TEST
+
+static struct lex_span token_of(const struct lex_action *action)
+{
+    struct lex_verdict verdict;
+    struct lex_span bytes;
+    struct lex_error err = {{0}};
+    const struct lex_output *out = output(action, LEX_OUTPUT_VERDICT);
+    ck_assert_int_eq(lex_decode_verdict_json(out->value, &b.arena, &verdict, &bytes, &err), LEX_OK);
+    return verdict.token;
+}
+
+static const char WANTS_TOKEN[] = "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":"
+                                  "\"read\",\"want_token\":true}";
+static const char WANTS_IN_VAIN[] = "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":"
+                                    "\"write\",\"want_token\":true}";
+
+static void use_tokens(void)
+{
+    static char kid[LEX_KID_HEX_BYTES];
+    static struct lex_jwk key;
+    lex_jwk_of_keyring(b.keyring, LEX_JWT_EDDSA, kid, &key);
+    b.options.token_keys = (struct lex_jwk_list){&key, 1};
+    b.options.token_issuer = LEX_SPAN("t/one");
+    b.options.token_audience = LEX_SPAN("gates");
+    b.options.token_max_ttl_us = 3600 * (int64_t)1000000;
+}
+
+START_TEST(an_approval_that_asks_for_a_token_gets_one_and_a_denial_none)
+{
+    const char *const values[] = {WANTS_TOKEN, WANTS_IN_VAIN, READ};
+    use_tokens();
+    start();
+    ck_assert_uint_ne(token_of(give(values, 1, 0, true)).len, 0);
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    ck_assert_int_ne(b.last.token_exp_s, 0);
+    ck_assert(lex_span_absent(token_of(give(values + 1, 1, 1, true))));
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    ck_assert_int_eq(b.last.token_exp_s, 0);
+    ck_assert(lex_span_absent(token_of(give(values + 2, 1, 2, true))));
+}
+END_TEST
+
+START_TEST(with_jwt_always_every_approval_carries_a_token)
+{
+    const char *const values[] = {READ};
+    use_tokens();
+    b.options.token_always = true;
+    start();
+    ck_assert_uint_ne(token_of(give(values, 1, 0, true)).len, 0);
+}
+END_TEST
+
+START_TEST(a_presented_token_is_verified_and_a_forged_one_is_none)
+{
+    const char *const first[] = {WANTS_TOKEN};
+    char text[4096];
+    use_tokens();
+    start();
+    struct lex_span token = lex_arena_dup(&b.arena, token_of(give(first, 1, 0, true)));
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    ck_assert(!b.last.token_presented);
+    for (int forged = 0; forged < 2; forged++) {
+        (void)snprintf(text, sizeof text,
+                       "{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"read\","
+                       "\"capability_token\":\"%.*s%s\"}",
+                       LEX_SPAN_FMT(token), forged ? "AA" : "");
+        ck_assert(decide_one(text, 1 + forged).allowed);
+        ck_assert(b.last.token_presented);
+        ck_assert((b.last.token_why == LEX_IDENTITY_WHY_COUNT) == !forged);
+    }
+}
+END_TEST
+
+/* ---- shadows ---- */
+
+START_TEST(a_log_only_policy_is_recorded_where_it_differs_and_changes_nothing)
+{
+    static const char forbids[] =
+        "{\"policy_id\":\"shadow\",\"version\":\"2\",\"enforcement\":\"log_only\",\"mode\":"
+        "\"strict\",\"terms\":[{\"id\":\"actor:user\",\"type\":\"actor\"},{\"id\":\"action:read\","
+        "\"type\":\"action\"}],\"relations\":[{\"id\":\"no\",\"type\":\"forbids\",\"subject\":"
+        "\"actor:user\",\"action\":\"action:read\"}]}";
+    const struct lex_policy_document documents[] = {
+        {.source = "p.json", .text = lex_span_str(POLICY)},
+        {.source = "shadow.json", .text = lex_span_str(forbids)}};
+    struct lex_error err;
+    lex_policy_unref(b.policy);
+    ck_assert_msg(lex_policy_load_documents(documents, 2, &b.policy, &err) == LEX_OK, "%s",
+                  err.text);
+    start();
+    struct lex_ledger_entry entry = decide_one(READ, 0);
+    ck_assert(entry.allowed);
+    ck_assert_span_eq(entry.detail, "{\"log_only\":[{\"policy\":\"shadow\",\"version\":\"2\","
+                                    "\"outcome\":\"denied\",\"reason_code\":\"FORBIDDEN\"}]}");
+    ck_assert_uint_eq(b.last.flips, 1);
+    entry =
+        decide_one("{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":\"nothing\"}", 1);
+    ck_assert(lex_span_absent(entry.detail));
+    ck_assert_uint_eq(b.last.flips, 0);
+}
+END_TEST
+
 LEX_CHECK_MAIN_WITH(
     "worker", setup, teardown, a_request_becomes_an_entry_and_a_verdict_that_verifies,
     an_aborted_batch_is_decided_again_with_the_same_seq_and_id,
@@ -562,4 +1148,21 @@ LEX_CHECK_MAIN_WITH(
     without_a_policy_a_worker_makes_no_producer_and_is_not_ready,
     a_key_over_its_ceiling_is_left_out_and_one_at_it_is_kept,
     a_small_request_behind_a_full_transaction_still_gets_its_verdict,
-    options_out_of_range_are_named)
+    options_out_of_range_are_named, a_limit_holds_over_transactions_and_within_one,
+    an_aborted_batch_uses_nothing_up, a_successor_reads_the_history_before_it_decides,
+    a_policy_that_does_not_remember_reads_nothing_back,
+    a_ledger_that_retention_cut_is_complete_from_its_first_entry_on,
+    a_ledger_without_entries_leaves_everything_unknown,
+    an_entry_that_does_not_link_makes_what_lies_before_it_unknown,
+    a_record_that_is_no_entry_makes_what_lies_before_it_unknown,
+    entries_before_the_wanted_one_do_no_harm,
+    a_ledger_that_cannot_be_read_holds_a_partition_up_for_half_a_minute,
+    a_policy_that_remembers_something_else_has_the_history_read_again,
+    a_policy_that_remembers_the_same_delays_nothing, an_approval_counts_once,
+    an_approval_that_was_used_before_the_restart_does_not_count_after_it,
+    an_approval_from_before_what_is_known_does_not_count,
+    attested_identity_lets_the_attested_actor_in,
+    an_approval_that_asks_for_a_token_gets_one_and_a_denial_none,
+    with_jwt_always_every_approval_carries_a_token,
+    a_presented_token_is_verified_and_a_forged_one_is_none,
+    a_log_only_policy_is_recorded_where_it_differs_and_changes_nothing)

@@ -1,126 +1,56 @@
 /* `lexecon decide`: the service's own evaluation, offline, a line in and a line out. */
 #include <stdio.h>
 
+#include "cli/case.h"
 #include "cli/cli.h"
-#include "cli/decide_line.h"
-#include "core/base/buf.h"
-#include "core/base/clock.h"
 
-enum {
-    ARENA_CHUNK_BYTES = 64 << 10,
-    ARENA_MAX_BYTES = 256 << 20, /* a line of 1 MiB of the smallest JSON nodes, twice over */
-    VERDICT_MAX_BYTES = 8 << 20,
-};
+enum { VERDICT_MAX_BYTES = 8 << 20 };
 
 struct session {
-    struct lex_policy *policy;
-    enum lex_mode mode;
-    struct lex_arena arena;
+    struct lex_offline offline;
     struct lex_buf line, out;
 };
 
-/* ---- output ---- */
-
-static void put_member(struct lex_buf *out, const char *name, struct lex_span text)
-{
-    if (lex_span_absent(text))
-        return;
-    lex_buf_printf(out, ",\"%s\":", name);
-    lex_buf_put_json(out, text);
-}
-
-static void put_list(struct lex_buf *out, const char *name, const struct lex_span_list *list)
-{
-    lex_buf_printf(out, ",\"%s\":[", name);
-    for (size_t i = 0; i < list->count; i++) {
-        if (i != 0)
-            lex_buf_putc(out, ',');
-        lex_buf_put_json(out, list->items[i]);
-    }
-    lex_buf_putc(out, ']');
-}
-
-static void put_obligation(struct lex_buf *out, const struct lex_obligation *obligation)
-{
-    static const char *const types[] = {"approval", "verify", "advice"};
-    lex_buf_printf(out, "{\"type\":\"%s\"", types[obligation->type]);
-    put_member(out, "approver", obligation->approver);
-    if (obligation->type == LEX_OBLIGATION_TYPE_APPROVAL)
-        lex_buf_printf(out, ",\"quorum\":%d,\"timeout_s\":%d", obligation->quorum,
-                       obligation->timeout_s);
-    put_member(out, "rule", obligation->rule);
-    put_member(out, "condition", obligation->condition);
-    put_member(out, "action", obligation->action);
-    lex_buf_putc(out, '}');
-}
-
-static void put_policy(struct lex_buf *out, const struct lex_policy_info *info)
-{
-    lex_buf_puts(out, ",\"policy\":{\"id\":");
-    lex_buf_put_json(out, info->id);
-    lex_buf_puts(out, ",\"version\":");
-    if (lex_span_absent(info->version))
-        lex_buf_puts(out, "null");
-    else
-        lex_buf_put_json(out, info->version);
-    lex_buf_puts(out, ",\"hash\":\"");
-    lex_buf_put_hex(out, info->hash, sizeof info->hash);
-    lex_buf_puts(out, "\"}");
-}
+/* ---- one line ---- */
 
 static void put_verdict(struct lex_buf *out, const struct lex_policy_info *info,
                         struct lex_span request_id, const struct lex_decision *decision)
 {
-    static const char *const outcomes[] = {"none", "denied", "escalated", "conditional",
-                                           "approved"};
-    struct lex_span code = lex_reason_name(decision->reason_code);
-    lex_buf_printf(out, "{\"outcome\":\"%s\",\"allowed\":%s,\"reason_code\":\"%.*s\"",
-                   outcomes[decision->outcome], decision->allowed ? "true" : "false",
-                   LEX_SPAN_FMT(code));
-    put_member(out, "reason", decision->reason);
-    put_list(out, "rules", &decision->rules);
-    lex_buf_puts(out, ",\"obligations\":[");
-    for (size_t i = 0; i < decision->obligations.count; i++) {
-        if (i != 0)
-            lex_buf_putc(out, ',');
-        put_obligation(out, &decision->obligations.items[i]);
-    }
-    lex_buf_putc(out, ']');
-    put_list(out, "warnings", &decision->warnings);
-    put_policy(out, info);
-    put_member(out, "request_id", request_id);
+    lex_buf_putc(out, '{');
+    lex_put_decision(out, decision);
+    lex_put_policy(out, info);
+    lex_put_member(out, "request_id", request_id);
     lex_buf_puts(out, "}\n");
 }
 
-/* ---- one line ---- */
+static enum lex_status read_line(struct session *session, struct lex_case *one,
+                                 struct lex_error *err)
+{
+    const struct lex_case_text document = {NULL, lex_buf_span(&session->line)};
+    *one = (struct lex_case){.request = {.risk_level = 1}};
+    if (!lex_buf_ok(&session->line))
+        return lex_fail(err, LEX_REJECT, "the line is longer than %d bytes", LEX_REQUEST_MAX_BYTES);
+    return lex_case_parse(&session->offline, &document, one, err);
+}
 
 static void answer(struct session *session)
 {
-    struct lex_decide_line line;
+    struct lex_case one;
     struct lex_decision decision;
-    struct lex_error err = {"the line is longer than 1048576 bytes"};
-    struct lex_decide_input input = {.policy = session->policy,
-                                     .request = &line.request,
-                                     .facts = &line.facts,
-                                     .server_mode = session->mode,
-                                     .ttl_us = 300000000,
-                                     .request_id_optional = true};
-    bool whole = lex_buf_ok(&session->line);
-    line = (struct lex_decide_line){.request = {.risk_level = 1}};
-    enum lex_status status =
-        whole ? lex_decide_line_parse(lex_buf_span(&session->line), &session->arena, &line, &err)
-              : LEX_REJECT;
-    input.now_us = line.now_us.present ? line.now_us.value : lex_clock_wall_us();
+    struct lex_error err;
+    enum lex_status status = read_line(session, &one, &err);
+    struct lex_decide_input input = lex_case_input(&session->offline, &one);
     if (status == LEX_OK) {
-        lex_decide(&input, &session->arena, &decision);
+        lex_decide(&input, &session->offline.arena, &decision);
     } else {
-        struct lex_span reason = lex_arena_printf(&session->arena, "Denied: %s", err.text);
+        struct lex_span reason = lex_arena_printf(&session->offline.arena, "Denied: %s", err.text);
         lex_decide_denied(&input, LEX_REASON_INVALID_REQUEST, reason, &decision);
     }
     lex_buf_clear(&session->out);
-    put_verdict(&session->out, lex_policy_info(session->policy), line.request.request_id,
+    put_verdict(&session->out, lex_policy_info(session->offline.policy), one.request.request_id,
                 &decision);
-    lex_arena_reset(&session->arena);
+    lex_case_fini(&one);
+    lex_arena_reset(&session->offline.arena);
 }
 
 /* The next line without its newline. What is over the ceiling is read and dropped, so that the next
@@ -151,41 +81,46 @@ static int answer_all(const struct lex_cli_usage *usage, struct session *session
 
 /* ---- the command ---- */
 
-static bool read_mode(const char *text, enum lex_mode *ret_mode)
+struct flags {
+    const char *policy, *facts, *now, *mode;
+};
+
+static enum lex_status open_session(struct session *session, const struct flags *flags,
+                                    struct lex_error *err)
 {
-    static const char *const names[] = {"permissive", "strict", "paranoid"};
-    *ret_mode = LEX_MODE_UNSET;
-    for (size_t i = 0; text != NULL && i < LEX_COUNT_OF(names); i++)
-        if (strcmp(text, names[i]) == 0)
-            *ret_mode = (enum lex_mode)(LEX_MODE_PERMISSIVE + i);
-    return text == NULL || *ret_mode != LEX_MODE_UNSET;
+    lex_buf_init(&session->line, LEX_REQUEST_MAX_BYTES);
+    lex_buf_init(&session->out, VERDICT_MAX_BYTES);
+    LEX_TRY(lex_offline_init(&session->offline, flags->policy, err));
+    LEX_TRY(lex_offline_mode(&session->offline, flags->mode, err));
+    LEX_TRY(lex_offline_now(&session->offline, flags->now, err));
+    return lex_offline_facts(&session->offline, flags->facts, err);
 }
 
-static int run(const struct lex_cli_usage *usage, const char *path, enum lex_mode mode)
+static int run(const struct lex_cli_usage *usage, const struct flags *flags)
 {
-    struct session session = {.mode = mode};
+    struct session session;
     struct lex_error err;
-    if (lex_policy_load_file(path, &session.policy, &err) != LEX_OK)
-        return lex_cli_fail(usage, LEX_EXIT_USAGE, "%s", err.text);
-    lex_arena_init(&session.arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
-    lex_buf_init(&session.line, LEX_REQUEST_MAX_BYTES);
-    lex_buf_init(&session.out, VERDICT_MAX_BYTES);
-    int status = answer_all(usage, &session);
+    int status = open_session(&session, flags, &err) == LEX_OK
+                     ? answer_all(usage, &session)
+                     : lex_cli_fail(usage, LEX_EXIT_USAGE, "%s", err.text);
     lex_buf_fini(&session.out);
     lex_buf_fini(&session.line);
-    lex_arena_fini(&session.arena);
-    lex_policy_unref(session.policy);
+    lex_offline_fini(&session.offline);
     return status;
 }
 
 int lex_cli_decide(int argc, char **argv)
 {
-    const char *path = NULL, *mode_text = NULL;
-    enum lex_mode mode;
+    struct flags given = {NULL, NULL, NULL, NULL};
     const struct lex_cli_flag flags[] = {
-        {"policy", "FILE", "the policy to decide under", LEX_CLI_STR, &path, true},
+        {"policy", "PATH", "the policy to decide under: a file, or a directory of them",
+         LEX_CLI_STR, &given.policy, true},
+        {"facts", "FILE", "what a service would know from attestations, tokens and its history",
+         LEX_CLI_STR, &given.facts, false},
+        {"now", "INSTANT", "the clock (RFC 3339); else the machine's", LEX_CLI_STR, &given.now,
+         false},
         {"mode", "MODE", "the server's mode: permissive, strict or paranoid", LEX_CLI_STR,
-         &mode_text, false},
+         &given.mode, false},
     };
     const struct lex_cli_usage usage = {
         .path = "decide",
@@ -193,13 +128,23 @@ int lex_cli_decide(int argc, char **argv)
         .text = "Answer requests offline: one JSON request a line on stdin, one verdict a line on "
                 "stdout,\nin the same order. A line that is no valid request is denied "
                 "INVALID_REQUEST.\n\n"
-                "A line may carry, besides a request's members, what a service would know from\n"
-                "attestations and its clock: attested_context {fact: value}, roles [names],\n"
-                "approvals [{approver, key, age_seconds}] and now (RFC 3339).\n\n"
                 "  echo '{\"actor\":\"user\",\"proposed_action\":\"read\"}' |\n"
                 "    lexecon decide --policy policies/compat/example_policy.json\n\n"
-                "Exit status: 0 every line was answered (allowed or not); 2 the policy does not "
-                "load.",
+                "--facts stands in for what a service knows from verified statements and its own\n"
+                "records. All of its members may be absent; ages are seconds before the clock:\n\n"
+                "  {\"attested\": {\"mfa\": true}, \"roles\": [\"actor:oncall\"], \"identity\": "
+                "true,\n"
+                "   \"approvals\": [{\"approver\": \"actor:human\", \"key\": \"k2\", \"age_s\": "
+                "12}],\n"
+                "   \"token\": {\"action\": \"action:read\"}, \"history\": {\"complete\": true,\n"
+                "    \"rates\": [{\"rule\": \"r1\", \"actor\": \"actor:a\", \"age_s\": 5}],\n"
+                "    \"duties\": [{\"actor\": \"actor:a\", \"action\": \"action:pay\", \"age_s\": "
+                "60}]}}\n\n"
+                "A line may also be a case, which brings its own: {\"request\": {..}, \"facts\": "
+                "{..},\n\"now\": \"2026-01-31T12:00:00Z\", \"mode\": \"strict\"}, as `policy test` "
+                "and `policy diff` have them.\n\n"
+                "Exit status: 0 every line was answered (allowed or not); 2 the policy or the "
+                "facts do\nnot load.",
         .flags = flags,
         .flags_count = LEX_COUNT_OF(flags),
     };
@@ -207,9 +152,5 @@ int lex_cli_decide(int argc, char **argv)
     int parsed = lex_cli_parse(&usage, argc, argv, &operands);
     if (parsed != 0)
         return parsed == 1 ? LEX_EXIT_OK : LEX_EXIT_USAGE;
-    if (!read_mode(mode_text, &mode))
-        return lex_cli_fail(&usage, LEX_EXIT_USAGE,
-                            "--mode %s is unknown; expected permissive, strict or paranoid",
-                            mode_text);
-    return run(&usage, path, mode);
+    return run(&usage, &given);
 }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "core/base/buf.h"
+#include "cli/text_file.h"
 #include "core/policy/policy.h"
 
 enum { LINE_MAX_BYTES = 1 << 20 };
@@ -25,14 +25,15 @@ static void put_identity(struct lex_buf *out, const char *path, const struct lex
     lex_buf_puts(out, "\"}\n");
 }
 
-static enum lex_exit hash_file(const struct lex_cli_usage *usage, const char *path)
+static enum lex_exit hash_path(const struct lex_cli_usage *usage, const char *path)
 {
     LEX_CLEANUP(lex_buf_fini) struct lex_buf out;
     struct lex_policy *policy;
     struct lex_error err;
     lex_buf_init(&out, LINE_MAX_BYTES);
-    if (lex_policy_load_file(path, &policy, &err) != LEX_OK)
-        return (enum lex_exit)lex_cli_fail(usage, LEX_EXIT_NO, "%s", err.text);
+    if (lex_policy_load_path(path, &policy, &err) != LEX_OK)
+        return (enum lex_exit)lex_cli_fail(
+            usage, lex_text_file_readable(path) ? LEX_EXIT_NO : LEX_EXIT_USAGE, "%s", err.text);
     put_identity(&out, path, lex_policy_info(policy));
     lex_policy_unref(policy);
     if (!lex_buf_ok(&out))
@@ -45,22 +46,25 @@ int lex_cli_policy_hash(int argc, char **argv)
 {
     const struct lex_cli_usage usage = {
         .path = "policy hash",
-        .operands = "FILE...",
-        .text = "Print each policy's id, version and hashes as one JSON object a line. policy_hash "
-                "is the\nSHA-256 of the whole document's canonical JSON (RFC 8785, its sets "
-                "sorted), so neither\nlayout nor order changes it.\n\n"
-                "  lexecon policy hash policies/compat/example_policy.json\n\n"
-                "Exit status: 0 all load; 1 at least one does not.",
+        .operands = "PATH...",
+        .text =
+            "Print each policy's id, version and hashes as one JSON object a line. policy_hash "
+            "is the\nSHA-256 of the whole document's canonical JSON (RFC 8785, its sets "
+            "sorted), so neither\nlayout nor order changes it; a directory's is that of its "
+            "documents' sorted hashes.\nlegacy_policy_hash is the reference system's, over mode, "
+            "terms and relations in file order.\n\n"
+            "  lexecon policy hash policies/compat/example_policy.json\n\n"
+            "Exit status: 0 all load; 1 at least one does not; 2 at least one cannot be read.",
         .operands_min = 1,
         .operands_max = LEX_CLI_LIST_MAX,
     };
-    struct lex_cli_list files = {.count = 0};
+    struct lex_cli_list paths = {.count = 0};
     enum lex_exit worst = LEX_EXIT_OK;
-    int parsed = lex_cli_parse(&usage, argc, argv, &files);
+    int parsed = lex_cli_parse(&usage, argc, argv, &paths);
     if (parsed != 0)
         return parsed == 1 ? LEX_EXIT_OK : LEX_EXIT_USAGE;
-    for (size_t i = 0; i < files.count; i++) {
-        enum lex_exit status = hash_file(&usage, files.items[i]);
+    for (size_t i = 0; i < paths.count; i++) {
+        enum lex_exit status = hash_path(&usage, paths.items[i]);
         worst = status > worst ? status : worst;
     }
     return (int)worst;

@@ -21,9 +21,12 @@ static enum lex_status create_topics(struct lex_embedded *e, const struct lex_co
                                      int partitions, struct lex_error *err)
 {
     const char *const topics[] = {config->requests_topic, config->verdicts_topic,
-                                  config->ledger_topic, config->dead_letters_topic};
+                                  config->ledger_topic, config->dead_letters_topic,
+                                  config->policies_topic};
+    enum { POLICIES = LEX_COUNT_OF(topics) - 1 };
     for (size_t i = 0; i < LEX_COUNT_OF(topics); i++) {
-        rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(e->cluster, topics[i], partitions, 1);
+        rd_kafka_resp_err_t code =
+            rd_kafka_mock_topic_create(e->cluster, topics[i], i == POLICIES ? 1 : partitions, 1);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             return lex_fail(err, LEX_REJECT, "the embedded broker refuses the topic %s: %s",
                             topics[i], rd_kafka_err2str(code));

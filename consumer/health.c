@@ -13,6 +13,15 @@ void lex_health_init(struct lex_health *health, size_t workers_count, int64_t st
                                   .stuck_after_us = stuck_after_us,
                                   .workers_count = workers_count};
     atomic_store(&health->topics_usable, true);
+    (void)pthread_mutex_init(&health->problem.lock, NULL);
+    health->policy_problem = &health->problem;
+}
+
+void lex_health_set_policy_problem(struct lex_health *health, const char *text)
+{
+    (void)pthread_mutex_lock(&health->problem.lock);
+    (void)snprintf(health->problem.text, sizeof health->problem.text, "%s", text);
+    (void)pthread_mutex_unlock(&health->problem.lock);
 }
 
 /* ---- the checks ---- */
@@ -20,7 +29,7 @@ void lex_health_init(struct lex_health *health, size_t workers_count, int64_t st
 /* What a check says: whether it holds, and in words what is so or what to do. */
 struct finding {
     bool good;
-    char details[160];
+    char details[LEX_HEALTH_TEXT_MAX + 64];
 };
 
 static int64_t poll_age_us(const struct lex_health_worker *worker, int64_t now)
@@ -88,14 +97,29 @@ static struct finding check_topics(const struct lex_health *health, int64_t now)
                       "a topic is missing or not good enough; the log says which and why");
 }
 
+static void add_policy_problem(const struct lex_health *health, struct finding *finding)
+{
+    struct lex_health_text *problem = health->policy_problem;
+    (void)pthread_mutex_lock(&problem->lock);
+    if (problem->text[0] != 0)
+        (void)snprintf(finding->details, sizeof finding->details, "%s: %s",
+                       finding->good ? "in effect; the last load was refused"
+                                     : "no policy is in effect",
+                       problem->text);
+    (void)pthread_mutex_unlock(&problem->lock);
+}
+
 static struct finding check_policy(const struct lex_health *health, int64_t now)
 {
     (void)now;
     for (size_t i = 0; i < health->workers_count; i++)
         if (atomic_load(&health->workers[i].policy_behind))
             return find_words(false, "", "older than the ledger's; waiting for the newer one");
-    return find_words(atomic_load(&health->policy_loaded), "in effect",
-                      "no policy is in effect: set LEXECON_POLICY to a policy file");
+    struct finding finding =
+        find_words(atomic_load(&health->policy_loaded), "in effect",
+                   "no policy is in effect: set LEXECON_POLICY to a policy file");
+    add_policy_problem(health, &finding);
+    return finding;
 }
 
 static struct finding check_keys(const struct lex_health *health, int64_t now)

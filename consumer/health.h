@@ -8,6 +8,7 @@
 #ifndef LEX_CONSUMER_HEALTH_H
 #define LEX_CONSUMER_HEALTH_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,13 @@ struct lex_health_worker {
     _Atomic bool fatal;                /* a fatal client error: the process is to end */
 };
 
+/* A text that one thread sets and another reads. */
+enum { LEX_HEALTH_TEXT_MAX = 512 };
+struct lex_health_text {
+    pthread_mutex_t lock; /* over `text` */
+    char text[LEX_HEALTH_TEXT_MAX];
+};
+
 struct lex_health {
     int64_t started_mono_us;
     int64_t stuck_after_us; /* no poll for longer than this: the worker is stuck */
@@ -36,7 +44,9 @@ struct lex_health {
         startup_done; /* configuration valid, mirror open, keys and policy valid if present */
     _Atomic bool broker_configured; /* bootstrap.servers is set, or the broker is embedded */
     _Atomic bool keys_loaded;
-    _Atomic bool policy_loaded; /* a policy is in effect */
+    _Atomic bool policy_loaded;             /* a policy is in effect */
+    struct lex_health_text *policy_problem; /* `problem`, which a reader of the rest may lock */
+    struct lex_health_text problem;
     _Atomic bool topics_usable; /* false while a topic is missing or not good enough */
     _Atomic bool stopping;      /* SIGTERM was taken */
     _Atomic int64_t assigned_partitions, halted_partitions;
@@ -45,8 +55,12 @@ struct lex_health {
     _Atomic int64_t mirror_lag; /* entries */
 };
 
-/* Everything unknown is "not yet". @pre workers_count <= LEX_HEALTH_WORKERS_MAX */
+/* Everything unknown is "not yet". The struct stays where it is. @pre workers_count <=
+ * LEX_HEALTH_WORKERS_MAX */
 void lex_health_init(struct lex_health *health, size_t workers_count, int64_t stuck_after_us);
+
+/* Why the last load of a policy failed, or what it waits for; "" when it did not. @thread any */
+void lex_health_set_policy_problem(struct lex_health *health, const char *text);
 
 enum lex_health_probe {
     LEX_PROBE_HEALTH,  /* everything; fails with liveness only */

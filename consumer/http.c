@@ -13,6 +13,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/metrics.h"
+#include "core/crypto/jwt.h"
+#include "core/identity/token.h"
 
 /* One client. libmicrohttpd's own time-out starts anew with every byte, so a client that sends one
  * now and then would keep its place for ever; `since` is what it cannot move. */
@@ -27,6 +29,7 @@ struct client {
 struct lex_http {
     const struct lex_config *config;
     const struct lex_health *health;
+    _Atomic(const struct lex_keyring *) keyring; /* NULL until there are keys */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     _Atomic bool stop;
@@ -90,6 +93,7 @@ static bool authorized(const struct lex_http *http, struct MHD_Connection *conne
 struct answer {
     unsigned status;
     const char *content_type;
+    const char *cache_control;
     struct lex_buf body;
 };
 
@@ -142,9 +146,35 @@ static void get_metrics(const struct lex_http *http, struct MHD_Connection *conn
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
     bool openmetrics = accept != NULL && strstr(accept, "application/openmetrics-text") != NULL;
     lex_health_to_metrics(http->health, lex_clock_mono_us());
+    lex_metric_set(LEX_METRIC_ACTIVE_TOKENS,
+                   (double)lex_token_active_count(lex_clock_wall_us() / 1000000));
     answer->content_type = lex_metrics_content_type(openmetrics);
     answer->body.max = LEX_METRIC_PAGE_MAX;
     lex_metrics_write(&answer->body, openmetrics);
+}
+
+/* Short enough that a gateway sees a new key before the old one's tokens have gone. */
+#define JWKS_CACHE_CONTROL "public, max-age=300"
+static const char jwks_type[] = "application/jwk-set+json"; /* RFC 7517 section 8.5.2 */
+
+static void get_jwks(const struct lex_http *http, struct MHD_Connection *connection,
+                     struct answer *answer)
+{
+    (void)connection;
+    const struct lex_keyring *keyring = atomic_load(&http->keyring);
+    char kid[LEX_KID_HEX_BYTES];
+    struct lex_jwk jwk;
+    if (keyring == NULL) {
+        answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        lex_buf_puts(&answer->body, "{\"error\":\"this node has no keys yet\"}\n");
+        return;
+    }
+    bool newer = http->config->token_alg == LEX_TOKEN_ALG_ED25519;
+    lex_jwk_of_keyring(keyring, newer ? LEX_JWT_ED25519 : LEX_JWT_EDDSA, kid, &jwk);
+    answer->content_type = jwks_type;
+    answer->cache_control = JWKS_CACHE_CONTROL;
+    /* a body over its ceiling is noticed once, for all pages */
+    (void)!lex_jwks_write(&(struct lex_jwk_list){&jwk, 1}, &answer->body);
 }
 
 static void get_version(const struct lex_http *http, struct MHD_Connection *connection,
@@ -162,8 +192,13 @@ static const struct endpoint {
     void (*get)(const struct lex_http *http, struct MHD_Connection *connection,
                 struct answer *answer);
 } endpoints[] = {
-    {"/health", get_health},          {"/health/live", get_live}, {"/health/ready", get_ready},
-    {"/health/startup", get_startup}, {"/metrics", get_metrics},  {"/version", get_version},
+    {"/health", get_health},
+    {"/health/live", get_live},
+    {"/health/ready", get_ready},
+    {"/health/startup", get_startup},
+    {"/metrics", get_metrics},
+    {"/version", get_version},
+    {"/.well-known/jwks.json", get_jwks},
 };
 
 static const struct endpoint *find_endpoint(const char *path)
@@ -184,7 +219,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ans
         return MHD_NO;
     }
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, answer->cache_control);
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
@@ -212,6 +247,7 @@ static void make_answer(const struct lex_http *http, struct MHD_Connection *conn
     lex_buf_clear(&answer->body);
     answer->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     answer->content_type = json_type;
+    answer->cache_control = "no-store";
     lex_buf_puts(&answer->body, "{\"error\":\"the answer is too large\"}\n");
 }
 
@@ -251,7 +287,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     bool head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
     bool readable = head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
     const struct endpoint *endpoint = find_endpoint(path);
-    struct answer answer = {.status = MHD_HTTP_OK, .content_type = json_type};
+    struct answer answer = {
+        .status = MHD_HTTP_OK, .content_type = json_type, .cache_control = "no-store"};
     lex_buf_init(&answer.body, BODY_MAX_BYTES);
     client->request_mono_us = lex_clock_mono_us();
     make_answer(http, connection, readable, endpoint, &answer);
@@ -439,6 +476,11 @@ void lex_http_stop(struct lex_http *http)
     (void)pthread_join(http->thread, NULL);
     MHD_stop_daemon(http->daemon);
     free(http);
+}
+
+void lex_http_publish_keys(struct lex_http *http, const struct lex_keyring *keyring)
+{
+    atomic_store(&http->keyring, keyring);
 }
 
 uint16_t lex_http_port(const struct lex_http *http)

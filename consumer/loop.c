@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/history_reader.h"
 #include "consumer/intake.h"
 #include "consumer/ledger_reader.h"
 #include "consumer/observer.h"
@@ -16,6 +17,7 @@ enum {
     TAIL_WAIT_MS = 5,
     TAIL_PREFETCH_KB = 1024,
     GAUGES_EVERY_US = 1000 * 1000,
+    PAST_IDLE_US = 5 * 1000 * 1000,          /* nothing is recovered any more */
     RECOVERY_PATIENCE_US = 30 * 1000 * 1000, /* longer than a dead transaction takes to go */
     ABORTS_IN_A_ROW = 3, /* one or two are a rebalance's; more, and nothing gets done */
     ARENA_MIN_BYTES = 32 << 20,
@@ -30,9 +32,13 @@ struct lex_loop {
 
     struct lex_codec *codec;
     struct lex_worker *worker;
+    char token_kid[LEX_KID_HEX_BYTES];
+    struct lex_jwk token_key; /* of tokens that come back */
     struct lex_intake *intake;
     struct lex_publisher *publisher;
     struct lex_ledger_reader *tails;
+    struct lex_history_reader *past; /* while partitions read their history; else NULL */
+    int64_t past_used_us;
     struct lex_observer observer;
     struct lex_health_worker *health;
 
@@ -75,10 +81,18 @@ static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
         .verdict_format = verdicts_of(c->verdict_format),
         .server_mode = c->policy_mode,
         .start_latest = c->start_offset == LEX_START_LATEST,
-        .identity_attested = c->identity == LEX_IDENTITY_ATTESTED,
+        .identity_required = c->identity == LEX_IDENTITY_ATTESTED,
+        .identity = loop->shared.identity,
+        .token_keys = {&loop->token_key, 1},
+        .token_issuer = lex_span_str(c->token_issuer),
+        .token_audience = lex_span_str(c->token_audience),
+        .token_alg = c->token_alg == LEX_TOKEN_ALG_ED25519 ? LEX_JWT_ED25519 : LEX_JWT_EDDSA,
+        .token_always = c->token_format == LEX_TOKEN_FORMAT_JWT_ALWAYS,
+        .token_max_ttl_us = c->max_ttl * 1000000,
         .content_full = c->ledger_content == LEX_CONTENT_FULL,
         .dead_letter_digest = c->dead_letter_content == LEX_CONTENT_DIGEST,
         .policy_allow_rollback = c->policy_allow_rollback,
+        .policy_published = lex_config_policy_topic(c) != NULL,
         .ttl_us = c->default_ttl * 1000000,
         .policy_wait_us = c->policy_wait_ms * 1000,
         .commit_interval_us = c->commit_interval_ms * 1000,
@@ -91,6 +105,7 @@ static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
         .commit_max_bytes = (size_t)(arena > ARENA_MIN_BYTES ? arena : ARENA_MIN_BYTES),
         .arena_max_bytes = (size_t)(arena > ARENA_MIN_BYTES ? arena : ARENA_MIN_BYTES),
     };
+    lex_jwk_of_keyring(loop->shared.keyring, options.token_alg, loop->token_kid, &loop->token_key);
     return lex_worker_new(&options, &loop->worker, err);
 }
 
@@ -116,6 +131,7 @@ static void free_loop(struct lex_loop *loop)
     lex_publisher_free(loop->publisher);
     lex_intake_free(loop->intake);
     lex_ledger_reader_free(loop->tails);
+    lex_history_reader_free(loop->past);
     lex_worker_free(loop->worker);
     lex_codec_free(loop->codec);
     free(loop);
@@ -244,6 +260,10 @@ static void tell_partitions(struct lex_loop *loop)
         if (view->state[0] == 'a')
             lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
     }
+    if (waiting && !loop->health->policy_behind)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER,
+                "The policy in force is older than the ledger's: partitions wait for the newer one",
+                lex_log_i64("worker", loop->slot));
     loop->health->policy_behind = waiting;
     if (recovering == 0)
         loop->recovering_since_us = 0;
@@ -277,6 +297,14 @@ static void tell_health(struct lex_loop *loop)
                                      !lex_publisher_handle(loop->publisher)->all_down;
 }
 
+static void drop_past(struct lex_loop *loop, int64_t now_us)
+{
+    if (loop->past == NULL || now_us - loop->past_used_us < PAST_IDLE_US)
+        return;
+    lex_history_reader_free(loop->past);
+    loop->past = NULL;
+}
+
 static void tell_gauges(struct lex_loop *loop, int64_t now_us)
 {
     tell_health(loop);
@@ -285,6 +313,7 @@ static void tell_gauges(struct lex_loop *loop, int64_t now_us)
     loop->gauges_at_us = now_us + GAUGES_EVERY_US;
     tell_partitions(loop);
     lex_ledger_reader_serve(loop->tails);
+    drop_past(loop, now_us);
     if (lex_intake_handle(loop->intake)->all_down ||
         lex_publisher_handle(loop->publisher)->all_down) {
         bool up = lex_intake_ping(loop->intake, PING_TIMEOUT_MS);
@@ -349,6 +378,20 @@ static void fetch_tail(struct lex_loop *loop, const struct lex_action *action)
     for (size_t i = 0; i < action->count; i++)
         check_peers(loop, &found[i]);
     feed(loop, (struct lex_event){.kind = LEX_EVENT_TAIL, .tails = found, .count = action->count});
+}
+
+static void fetch_history(struct lex_loop *loop, const struct lex_action *action)
+{
+    struct lex_history_found found = {.partition = action->history.partition, .status = LEX_RETRY};
+    struct lex_error err = {{0}};
+    if (loop->past == NULL &&
+        lex_history_reader_new(loop->shared.config, &loop->past, &err) != LEX_OK)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER, "History cannot be read yet",
+                lex_log_str("error", err.text));
+    if (loop->past != NULL)
+        lex_history_reader_read(loop->past, &action->history, &found);
+    loop->past_used_us = lex_clock_mono_us();
+    feed(loop, (struct lex_event){.kind = LEX_EVENT_HISTORY, .history = &found, .count = 1});
 }
 
 static bool feed_what_waits(struct lex_loop *loop)
@@ -427,6 +470,7 @@ static void execute(struct lex_loop *loop)
     case LEX_ACTION_INIT: init(loop); break;
     case LEX_ACTION_FETCH_OFFSETS: fetch_offsets(loop, action); break;
     case LEX_ACTION_FETCH_TAIL: fetch_tail(loop, action); break;
+    case LEX_ACTION_FETCH_HISTORY: fetch_history(loop, action); break;
     case LEX_ACTION_RESUME:
         lex_intake_resume(loop->intake, action->positions, action->count);
         tell_partitions(loop); /* now: the mirror begins where the partition stands */

@@ -10,12 +10,14 @@
 #include "consumer/policy_slot.h"
 #include "core/config/config.h"
 #include "core/crypto/crypto.h"
+#include "core/identity/identity.h"
 
 struct lex_loop;
 
 struct lex_loop_shared {
     const struct lex_config *config;
     const struct lex_keyring *keyring;
+    const struct lex_identity *identity; /* whose statements are taken; NULL: nobody's */
     struct lex_policy_slot *policies;
     struct lex_health *health;
     /* The partitions of a worker and where their ledgers stand, for a mirror of scope `owned`: told

@@ -139,6 +139,24 @@ static double lag_seconds(const struct lex_observer *o, int32_t partition, int64
     return (double)(lex_clock_wall_us() / 1000 - o->last[slot].sent_ms) / 1000;
 }
 
+/* Statements and tokens: what came, what did not count, what went out. */
+static void count_evidence(const struct lex_settled *item)
+{
+    for (size_t i = 0; item->problems != NULL && i < item->problems->count; i++) {
+        struct lex_span why = lex_identity_why_name(item->problems->items[i].why);
+        lex_series_add(lex_metric_series(LEX_METRIC_ATTESTATIONS_REFUSED, &why, 1), 1);
+    }
+    if (item->token_presented) {
+        struct lex_span valid =
+            item->token_why == LEX_IDENTITY_WHY_COUNT ? LEX_SPAN("true") : LEX_SPAN("false");
+        lex_series_add(lex_metric_series(LEX_METRIC_TOKENS_VERIFIED, &valid, 1), 1);
+    }
+    if (item->token_exp_s == 0)
+        return;
+    lex_series_add(lex_metric_series(LEX_METRIC_TOKENS_ISSUED, &item->entry->action, 1), 1);
+    lex_token_active_add(item->token_exp_s);
+}
+
 static void settled(void *user, const struct lex_settled *items, size_t count)
 {
     struct lex_observer *o = user;
@@ -147,6 +165,7 @@ static void settled(void *user, const struct lex_settled *items, size_t count)
     lex_metric_add(LEX_METRIC_LEDGER_ENTRIES, count);
     lex_metric_observe(LEX_METRIC_BATCH_REQUESTS, (double)count);
     for (size_t i = 0; i < count; i++) {
+        count_evidence(&items[i]);
         if (items[i].entry->event_type == LEX_EVENT_TYPE_DECISION)
             count_decision(&items[i]);
         else
@@ -199,9 +218,23 @@ static void signed_batch(void *user, size_t verdicts)
     lex_metric_observe(LEX_METRIC_SIGN_BATCH_VERDICTS, (double)verdicts);
 }
 
+static void remembered(void *user, int32_t partition, int64_t entries, int64_t complete_us,
+                       const char *problem)
+{
+    (void)user;
+    if (problem == NULL)
+        LEX_LOG(LEX_LOG_INFO, "lexecon.worker", "History read back",
+                lex_log_i64("partition", partition), lex_log_i64("entries", entries));
+    else
+        LEX_LOG(LEX_LOG_WARNING, "lexecon.worker",
+                "History is not whole: what reaches further back is unknown and allows nothing",
+                lex_log_i64("partition", partition), lex_log_i64("entries", entries),
+                lex_log_i64("complete_since_us", complete_us), lex_log_str("error", problem));
+}
+
 struct lex_worker_observer lex_observer_callbacks(struct lex_observer *observer)
 {
-    return (struct lex_worker_observer){observer, settled, recorded, signed_batch};
+    return (struct lex_worker_observer){observer, settled, recorded, signed_batch, remembered};
 }
 
 /* ---- partitions ---- */

@@ -8,7 +8,8 @@ enum { DAY_MS = 86400000 };
 
 static const char LOGGER[] = "lexecon.topics";
 
-enum role { REQUESTS, VERDICTS, LEDGER, DEAD_LETTERS, ROLES };
+/* The first four have partition for partition the same number; policies need one. */
+enum role { REQUESTS, VERDICTS, LEDGER, DEAD_LETTERS, POLICIES, ROLES };
 
 struct preflight {
     const struct lex_config *config;
@@ -32,9 +33,18 @@ static void begin_problem(struct preflight *p)
 
 /* ---- existence ---- */
 
-/* As many as the requests have, or will have. */
-static int32_t partitions_wanted(const struct preflight *p)
+/* Policies by file need their topic only for texts that are too large for the ledger: then the
+ * policy's watch looks for it. */
+static bool is_needed(const struct preflight *p, int role)
 {
+    return role != POLICIES || lex_config_policy_topic(p->config) != NULL;
+}
+
+/* As many as the requests have, or will have. */
+static int32_t partitions_wanted(const struct preflight *p, enum role role)
+{
+    if (role == POLICIES)
+        return 1;
     return p->found[REQUESTS].exists ? p->found[REQUESTS].partitions
                                      : (int32_t)p->config->create_topics_partitions;
 }
@@ -44,20 +54,21 @@ static struct lex_topic_plan plan_of(const struct preflight *p, enum role role)
     const struct lex_config_requirements *required = &p->config->ledger_required;
     return (struct lex_topic_plan){
         .name = p->names[role],
-        .partitions = partitions_wanted(p),
+        .partitions = partitions_wanted(p, role),
         .replication = required->on ? (int32_t)required->replication : 1,
         .min_insync_replicas = required->on ? required->min_isr : 1,
         .ledger = role == LEDGER,
+        .compacted = role == POLICIES,
     };
 }
 
-/* One command for all of them: four would not fit into a message. */
+/* One command for all of them: one each would not fit into a message. */
 static void tell_missing(struct preflight *p)
 {
     struct lex_topic_plan plan = plan_of(p, LEDGER);
     const char *separator = "these topics do not exist: ";
     for (int role = 0; role < ROLES; role++)
-        if (!p->found[role].exists) {
+        if (!p->found[role].exists && is_needed(p, role)) {
             lex_buf_printf(&p->problems, "%s%s", separator, p->names[role]);
             separator = ", ";
         }
@@ -72,6 +83,9 @@ static void tell_missing(struct preflight *p)
     if (!p->found[LEDGER].exists)
         lex_buf_puts(&p->problems, ", for the ledger with --config retention.ms=-1 --config "
                                    "cleanup.policy=delete too");
+    if (!p->found[POLICIES].exists && is_needed(p, POLICIES))
+        lex_buf_puts(&p->problems, ", for the policies with --partitions 1 and --config "
+                                   "cleanup.policy=compact");
 }
 
 static enum lex_status make(struct preflight *p, enum role role, struct lex_error *err)
@@ -84,12 +98,26 @@ static enum lex_status make(struct preflight *p, enum role role, struct lex_erro
     return lex_topics_look(p->topics, plan.name, &p->found[role], err);
 }
 
+static enum lex_status look_at(struct preflight *p, enum role role, struct lex_error *err)
+{
+    LEX_TRY(lex_topics_look(p->topics, p->names[role], &p->found[role], err));
+    if (!p->found[role].exists && p->config->create_topics)
+        LEX_TRY(make(p, role, err));
+    return LEX_OK;
+}
+
+/* What may be missing is made where that is allowed, and missed where it is not. */
 static enum lex_status look_at_topics(struct preflight *p, struct lex_error *err)
 {
     for (int role = 0; role < ROLES; role++) {
-        LEX_TRY(lex_topics_look(p->topics, p->names[role], &p->found[role], err));
-        if (!p->found[role].exists && p->config->create_topics)
-            LEX_TRY(make(p, (enum role)role, err));
+        if (!is_needed(p, role) && !p->config->create_topics)
+            continue;
+        enum lex_status status = look_at(p, (enum role)role, err);
+        if (status == LEX_REJECT && !is_needed(p, role))
+            LEX_LOG(LEX_LOG_WARNING, LOGGER, "No topic for the texts of large policies",
+                    lex_log_str("error", err->text));
+        else
+            LEX_TRY(status);
     }
     tell_missing(p);
     return LEX_OK;
@@ -101,7 +129,7 @@ static void check_partitions(struct preflight *p)
 {
     int32_t wanted = p->found[REQUESTS].partitions;
     bool any = false;
-    for (int role = VERDICTS; role < ROLES; role++) {
+    for (int role = VERDICTS; role <= DEAD_LETTERS; role++) {
         if (!p->found[role].exists || p->found[role].partitions >= wanted)
             continue;
         if (!any)
@@ -216,6 +244,8 @@ static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
 static enum lex_status check_reading(struct preflight *p, struct lex_error *err)
 {
     LEX_TRY(lex_topics_read(p->topics, p->names[REQUESTS], err));
+    if (is_needed(p, POLICIES))
+        LEX_TRY(lex_topics_read(p->topics, p->names[POLICIES], err));
     return lex_topics_read(p->topics, p->names[LEDGER], err);
 }
 
@@ -237,7 +267,7 @@ LEX_STATUS lex_preflight(const struct lex_config *config, struct lex_error *err)
     struct preflight p = {
         .config = config,
         .names = {config->requests_topic, config->verdicts_topic, config->ledger_topic,
-                  config->dead_letters_topic},
+                  config->dead_letters_topic, config->policies_topic},
     };
     if (config->embedded)
         return LEX_OK;

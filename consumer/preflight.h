@@ -5,10 +5,10 @@
  * at once, and each is told with the command that mends it. A broker that does not answer is no
  * reason to end: it may come back, and a process that restarts cannot make it come sooner.
  *
- * Checked: a broker answers; the four topics exist (or are made, where create_topics says so);
- * this user may read requests and ledger and use the group;
- * verdicts, ledger and dead letters have a partition for each of the requests'; the ledger is not
- * compacted and keeps what ledger_requirements asks for. */
+ * Checked: a broker answers; the four topics exist, and that of the policies where they come from
+ * it (or all are made, where create_topics says so); this user may read requests and ledger and use
+ * the group; verdicts, ledger and dead letters have a partition for each of the requests'; the
+ * ledger is not compacted and keeps what ledger_requirements asks for. */
 #ifndef LEX_CONSUMER_PREFLIGHT_H
 #define LEX_CONSUMER_PREFLIGHT_H
 

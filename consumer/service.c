@@ -32,6 +32,7 @@ struct service {
     struct lex_health health;
     struct lex_policy_slot policies;
     struct lex_keyring *keyring;
+    struct lex_identity *identity; /* NULL: no issuers */
     struct lex_embedded *embedded;
     struct lex_http *http;
     struct lex_policy_watch *watch;
@@ -89,6 +90,8 @@ static bool have_keys(struct service *s, int64_t now_us)
             : lex_keyring_load(c->keys_dir, c->origin_prefix, &s->keyring, &err);
     if (status != LEX_OK)
         tell_problem(s, LEX_LOG_ERROR, "No signing keys: this node decides nothing", err.text);
+    else
+        lex_http_publish_keys(s->http, s->keyring);
     s->health.keys_loaded = status == LEX_OK;
     return status == LEX_OK;
 }
@@ -121,7 +124,12 @@ static void wake_workers(void *user)
 static enum lex_status start_workers(struct service *s, struct lex_error *err)
 {
     struct lex_loop_shared shared = {
-        .config = s->config, .keyring = s->keyring, .policies = &s->policies, .health = &s->health};
+        .config = s->config,
+        .keyring = s->keyring,
+        .identity = s->identity,
+        .policies = &s->policies,
+        .health = &s->health,
+    };
     if (s->mirror != NULL) {
         shared.owned = lex_mirror_thread_owned;
         shared.owned_user = s->mirror;
@@ -199,6 +207,8 @@ static enum lex_status start(struct service *s, struct lex_error *err)
     struct lex_config *c = s->config;
     LEX_TRY(lex_crypto_init(err));
     LEX_TRY(make_data_dir(c, err));
+    if (c->issuers != NULL)
+        LEX_TRY(lex_identity_load(c->issuers, &s->identity, err));
     int64_t stuck_after_ms = 3 * c->transaction_timeout_ms + 15000;
     lex_health_init(&s->health, (size_t)c->server_workers,
                     (stuck_after_ms > STUCK_AFTER_MS ? stuck_after_ms : STUCK_AFTER_MS) * 1000);
@@ -258,6 +268,7 @@ static void stop(struct service *s)
     lex_embedded_stop(s->embedded);
     lex_policy_slot_fini(&s->policies);
     lex_keyring_free(s->keyring);
+    lex_identity_free(s->identity);
 }
 
 /* ---- the process ---- */

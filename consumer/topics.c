@@ -348,6 +348,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct lex_topic_plan *plan, struct 
         (void)rd_kafka_NewTopic_set_config(topic, "retention.bytes", "-1");
         (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "delete");
     }
+    if (plan->compacted)
+        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
     return topic;
 }
 

@@ -47,7 +47,8 @@ struct lex_topic_plan {
     const char *name;
     int32_t partitions, replication;
     int64_t min_insync_replicas;
-    bool ledger; /* kept for ever, never compacted */
+    bool ledger;    /* kept for ever, never compacted */
+    bool compacted; /* the last record of each key is kept for ever */
 };
 /* Make it, and wait until brokers tell of it. One that exists meanwhile is fine.
  * @errors as lex_topics_settings */

@@ -13,7 +13,8 @@ struct lex_buf {
 };
 
 void lex_buf_init(struct lex_buf *buf, size_t max);
-/* On the caller's memory, of which the last byte is for the NUL: never allocates, needs no _fini. */
+/* On the caller's memory, of which the last byte is for the NUL: never allocates, needs no _fini.
+ */
 void lex_buf_borrow(struct lex_buf *buf, void *memory, size_t bytes);
 void lex_buf_fini(struct lex_buf *buf);
 void lex_buf_clear(struct lex_buf *buf);

@@ -235,6 +235,12 @@ static bool copy_lists(struct lex_eval *eval, struct lex_decision *ret)
            lex_eval_facts(eval, &ret->facts) == LEX_OK;
 }
 
+/* What was wrong with the request itself is not in the entry. */
+static bool before_policy(enum lex_reason code)
+{
+    return code == LEX_REASON_INVALID_REQUEST || code == LEX_REASON_REQUEST_EXPIRED;
+}
+
 /* Whatever did not finish is denied, with nothing that the attempt left behind. */
 static void give_up(struct lex_decision *ret)
 {
@@ -260,7 +266,7 @@ static void finish(struct lex_eval *eval, struct lex_decision *ret)
     ret->reason_code = tally->code;
     ret->reason = tally->reason;
     ret->cut = tally->cut;
-    ret->replayable = !eval->reads_cut;
+    ret->replayable = !eval->reads_cut && !before_policy(tally->code);
     ret->valid_until_us = eval->valid_until_us;
 }
 

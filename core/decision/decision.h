@@ -140,7 +140,7 @@ LEX_STATUS lex_remember(const struct lex_policy *policy, const struct lex_ledger
                         struct lex_arena *arena, const struct lex_history_item **ret_items,
                         size_t *ret_count);
 
-/* The items that one approved use of a rule by an actor (its canonical name) leaves: how a history
+/* The items that one approved use of a rule by an actor (any of its names) leaves: how a history
  * is written down by hand. @param millionths of the amount, for limits that sum
  * @errors LEX_REJECT the policy has no such rule, or it has no limit; LEX_LIMIT the arena is full
  */

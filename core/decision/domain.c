@@ -21,6 +21,7 @@ struct answer {
     struct lex_diff_group *groups;
     struct lex_diff_cut *cuts;
     struct todo *todo;
+    size_t roles_count; /* of actors with a role */
     size_t todo_count, groups_capacity, cuts_capacity, todo_capacity;
 };
 
@@ -69,7 +70,8 @@ static void drop_pair(struct domain *d, struct domain_pair *pair)
     lex_arena_reset(&d->work);
 }
 
-static void consider(struct answer *a, struct todo todo)
+/* @return whether nothing that could decide differs */
+static bool consider(struct answer *a, struct todo todo)
 {
     struct domain_pair pair;
     void *items = a->todo;
@@ -83,25 +85,42 @@ static void consider(struct answer *a, struct todo todo)
         a->todo[a->todo_count++] = todo;
     }
     drop_pair(a->d, &pair);
+    return pair.same;
+}
+
+static void note_cut(struct answer *a, const struct todo *todo, const char *why,
+                     double combinations, uint64_t asked)
+{
+    void *cuts = a->cuts;
+    if (why == NULL || !domain_grow(a->d, a->d->out, &cuts, a->diff.cuts_count, &a->cuts_capacity,
+                                    sizeof *a->cuts))
+        return;
+    a->cuts = cuts;
+    a->cuts[a->diff.cuts_count++] = (struct lex_diff_cut){
+        .actor = todo->actor->text,
+        .role = todo->role == NULL ? (struct lex_span){NULL, 0} : todo->role->text,
+        .action = todo->action->text,
+        .why = why,
+        .combinations = combinations,
+        .asked = asked};
 }
 
 /* ---- who with which role ---- */
 
-/* Whether some rule or conflict is about the name itself, not about anybody. */
-static bool has_own_rules(const struct domain *d, const struct domain_name *actor)
+/* Whether some rule, conflict or condition names it, or what it lies below. */
+static bool is_named(const struct domain *d, const struct domain_marks *marks,
+                     const struct domain_name *actor)
 {
     for (int side = 0; side < SIDES; side++) {
         lex_term_id id = actor->term[side];
         if (!domain_known(id))
             continue;
         const struct lex_term *term = lex_policy_term(d->policy[side], LEX_KIND_ACTOR, id);
-        for (size_t i = 0; i <= term->above.count; i++) {
-            const struct lex_term *one =
-                i == 0 ? term
-                       : lex_policy_term(d->policy[side], LEX_KIND_ACTOR, term->above.items[i - 1]);
-            if (one->paired != 0 || one->any_action || one->conflicted)
+        if (marks->on[side][id])
+            return true;
+        for (size_t i = 0; i < term->above.count; i++)
+            if (marks->on[side][term->above.items[i]])
                 return true;
-        }
     }
     return false;
 }
@@ -117,31 +136,58 @@ static bool adds_nothing(const struct domain *d, const struct domain_name *actor
     return true;
 }
 
+/* One actor, one role and all actions. What is the same for both of them alone is the same for both
+ * together: the rules that reach them are the union of those that reach each. */
+static void consider_role(struct answer *a, const struct domain_name *actor,
+                          const struct domain_name *role, const struct domain_names *actions,
+                          const bool *actor_same, const bool *role_same)
+{
+    for (size_t k = 0; k < actions->count && !a->d->failed; k++) {
+        if (actor_same[k] && role_same[k])
+            continue;
+        struct todo todo = {actor, role, actions->items[k], 0};
+        if (a->roles_count++ < LEX_DIFF_ROLES_MAX)
+            (void)consider(a, todo);
+        else if (a->roles_count == LEX_DIFF_ROLES_MAX + 1)
+            note_cut(a, &todo, "more actors with a role than are tried", 0, 0);
+    }
+}
+
+static void consider_roles(struct answer *a, const struct domain_names *actors,
+                           const struct domain_names *actions, const struct domain_marks *marks,
+                           const bool *same)
+{
+    struct domain *d = a->d;
+    for (size_t i = 0; i < actors->count; i++)
+        for (size_t r = 0; r < actors->count && !d->failed; r++)
+            if (r != i && is_named(d, marks, actors->items[i]) &&
+                is_named(d, marks, actors->items[r]) &&
+                !adds_nothing(d, actors->items[i], actors->items[r]))
+                consider_role(a, actors->items[i], actors->items[r], actions,
+                              &same[i * actions->count], &same[r * actions->count]);
+}
+
 static void consider_all(struct answer *a)
 {
     struct domain *d = a->d;
-    struct domain_names kinds[2];
-    static const enum lex_kind which[] = {LEX_KIND_ACTOR, LEX_KIND_ACTION};
-    for (size_t i = 0; i < LEX_COUNT_OF(which); i++) {
-        struct domain_marks marks = domain_marks_new(d, &d->keep, which[i]);
-        if (d->failed)
-            return;
-        domain_mark_all(d, which[i], &marks);
-        kinds[i] = domain_collapse(d, &d->keep, which[i], &marks);
-    }
-    const struct domain_names *actors = &kinds[0], *actions = &kinds[1];
-    for (size_t i = 0; i < actors->count; i++)
-        for (size_t k = 0; k < actions->count && !d->failed; k++)
-            consider(a, (struct todo){actors->items[i], NULL, actions->items[k], 0});
-    for (size_t i = 0; i < actors->count; i++)
-        for (size_t r = 0; r < actors->count; r++) {
-            bool both = r != i && has_own_rules(d, actors->items[i]) &&
-                        has_own_rules(d, actors->items[r]) &&
-                        !adds_nothing(d, actors->items[i], actors->items[r]);
-            for (size_t k = 0; both && k < actions->count && !d->failed; k++)
-                consider(a,
-                         (struct todo){actors->items[i], actors->items[r], actions->items[k], 0});
-        }
+    struct domain_marks actor_marks = domain_marks_new(d, &d->keep, LEX_KIND_ACTOR);
+    struct domain_marks named = domain_marks_new(d, &d->keep, LEX_KIND_ACTOR);
+    struct domain_marks action_marks = domain_marks_new(d, &d->keep, LEX_KIND_ACTION);
+    if (d->failed)
+        return;
+    domain_mark_all(d, LEX_KIND_ACTOR, &actor_marks);
+    domain_mark_approvers(d, &actor_marks);
+    domain_mark_all(d, LEX_KIND_ACTOR, &named);
+    domain_mark_all(d, LEX_KIND_ACTION, &action_marks);
+    struct domain_names actors = domain_collapse(d, &d->keep, LEX_KIND_ACTOR, &actor_marks);
+    struct domain_names actions = domain_collapse(d, &d->keep, LEX_KIND_ACTION, &action_marks);
+    bool *same = domain_take(d, &d->keep, actors.count * actions.count, sizeof *same);
+    for (size_t i = 0; i < actors.count; i++)
+        for (size_t k = 0; k < actions.count && !d->failed; k++)
+            same[i * actions.count + k] =
+                consider(a, (struct todo){actors.items[i], NULL, actions.items[k], 0});
+    if (!d->failed)
+        consider_roles(a, &actors, &actions, &named, same);
 }
 
 /* ---- the budget ---- */
@@ -232,12 +278,12 @@ static struct lex_diff_group *new_group(struct asking *q, const struct lex_decis
 {
     struct answer *a = q->answer;
     void *groups = a->groups, *best = q->best;
-    if (is_known(a, q->pair, q->first, old, new))
-        return NULL;
     if (a->diff.groups_count == LEX_DIFF_GROUPS_MAX) {
         a->diff.groups_dropped++;
         return NULL;
     }
+    if (is_known(a, q->pair, q->first, old, new))
+        return NULL;
     if (!domain_grow(a->d, a->d->out, &groups, a->diff.groups_count, &a->groups_capacity,
                      sizeof *a->groups) ||
         !domain_grow(a->d, &a->d->scratch, &best, a->diff.groups_count - q->first,
@@ -390,23 +436,6 @@ static void ask_some(struct asking *q, double share)
         }
         ask(q, digits);
     }
-}
-
-static void note_cut(struct answer *a, const struct todo *todo, const char *why,
-                     double combinations, uint64_t asked)
-{
-    void *cuts = a->cuts;
-    if (why == NULL || !domain_grow(a->d, a->d->out, &cuts, a->diff.cuts_count, &a->cuts_capacity,
-                                    sizeof *a->cuts))
-        return;
-    a->cuts = cuts;
-    a->cuts[a->diff.cuts_count++] = (struct lex_diff_cut){
-        .actor = todo->actor->text,
-        .role = todo->role == NULL ? (struct lex_span){NULL, 0} : todo->role->text,
-        .action = todo->action->text,
-        .why = why,
-        .combinations = combinations,
-        .asked = asked};
 }
 
 static void ask_pair(struct answer *a, const struct todo *todo, double share)

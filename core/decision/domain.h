@@ -33,9 +33,10 @@
 #include "core/decision/decision.h"
 
 enum {
-    LEX_DIFF_GROUPS_MAX = 10000, /* more kinds of change are counted, not described */
-    LEX_DIFF_CLASSES_MAX = 3,    /* data classes in one request */
+    LEX_DIFF_GROUPS_MAX = 1000, /* more kinds of change are counted, not described */
+    LEX_DIFF_CLASSES_MAX = 3,   /* data classes in one request */
     LEX_DIFF_DIMENSIONS_MAX = 64,
+    LEX_DIFF_ROLES_MAX = 1 << 18, /* actors with a role and an action that are looked at */
     LEX_DIFF_HISTORIES_MAX = 64,
 };
 
@@ -62,7 +63,7 @@ struct lex_diff_cut {
 
 struct lex_diff {
     const struct lex_diff_group *groups; /* by pair */
-    size_t groups_count, groups_dropped; /* dropped: over LEX_DIFF_GROUPS_MAX */
+    size_t groups_count, groups_dropped; /* dropped: changes over LEX_DIFF_GROUPS_MAX */
     const struct lex_diff_cut *cuts;
     size_t cuts_count;
     size_t widened, narrowed; /* groups */

@@ -288,7 +288,9 @@ static void sign(struct domain *d, enum lex_kind kind, const struct domain_marks
         put_marked(buf, &term->above, id, marks->on[side]);
         if (kind == LEX_KIND_ACTION) {
             put_marked(buf, &term->granted, id, marks->on[side]);
-            lex_buf_putc(buf, (char)term->risk_level);
+            const uint32_t risk =
+                term->risk_level; /* as wide as the ids that are sorted in place */
+            lex_buf_put(buf, &risk, sizeof risk);
         }
     }
     if (d->by_text[kind])

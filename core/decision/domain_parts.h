@@ -80,6 +80,8 @@ static inline bool domain_has_b(const struct lex_node *node)
 }
 /* Every term that some rule, conflict or condition of a side names. */
 void domain_mark_all(const struct domain *d, enum lex_kind kind, struct domain_marks *marks);
+/* Actors that approvals are asked of, in both. */
+void domain_mark_approvers(const struct domain *d, struct domain_marks *marks);
 
 struct domain_rule {
     const struct lex_rule *rule;

@@ -315,11 +315,18 @@ void domain_mark_all(const struct domain *d, enum lex_kind kind, struct domain_m
                 if (condition->nodes[n].op == LEX_OP_IS &&
                     domain_kind_of(policy->facts[condition->nodes[n].a.fact].source) == kind)
                     domain_mark(marks, side, condition->nodes[n].term);
-            if (kind == LEX_KIND_ACTOR && condition->type == LEX_CONDITION_APPROVAL)
-                domain_mark(marks, side, condition->approval.approver);
         }
-        if (kind == LEX_KIND_ACTOR)
-            domain_mark(marks, side, policy->options.approver_term);
+    }
+}
+
+void domain_mark_approvers(const struct domain *d, struct domain_marks *marks)
+{
+    for (int side = 0; side < SIDES; side++) {
+        const struct lex_policy *policy = d->policy[side];
+        for (size_t i = 0; i < policy->conditions_count; i++)
+            if (policy->conditions[i].type == LEX_CONDITION_APPROVAL)
+                domain_mark(marks, side, policy->conditions[i].approval.approver);
+        domain_mark(marks, side, policy->options.approver_term);
     }
 }
 

@@ -202,6 +202,7 @@ bool lex_permit_resource(const struct lex_eval *eval, const struct lex_rule *rul
  */
 struct lex_reading {
     bool trusted_present, all_present;
+    bool ill_typed; /* there, but not of the type that options.facts declares */
     const struct lex_value *trusted, *all;
 };
 struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact);
@@ -209,6 +210,8 @@ struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact);
  * number that no double holds; LEX_LIMIT the arena is full */
 LEX_STATUS lex_fact_value(const struct lex_json *node, struct lex_arena *arena,
                           struct lex_value *ret);
+/* Whether request.<field> is what leave is asked for, or the caller's own words. */
+bool lex_request_field_governed(uint8_t field);
 /* Note a fact that decided. */
 void lex_eval_note(struct lex_eval *eval, const struct lex_read *read);
 /* What was noted, the engine's own facts first, as it stands in an entry.

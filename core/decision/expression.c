@@ -119,7 +119,7 @@ static struct lex_reading operand(struct lex_eval *eval, const struct lex_operan
         *hold = (struct lex_value){LEX_VALUE_STRING, {.text = operand->text}};
         break;
     }
-    return (struct lex_reading){true, true, hold, hold};
+    return (struct lex_reading){true, true, false, hold, hold};
 }
 
 static struct lex_truth comparison(struct lex_eval *eval, const struct lex_node *node)
@@ -147,15 +147,17 @@ static lex_belnap in_list(const struct lex_value *value, const struct lex_node *
     return value == NULL ? LEX_UNKNOWN : result;
 }
 
-/* What is not there: false where the caller would have said it, unknown where others might yet. */
+/* What is not there is false where it would have come with the call itself, and unknown where
+ * others may yet say it, the caller among them: or saying something would raise a verdict. */
 static struct lex_truth exists(struct lex_eval *eval, const struct lex_node *node)
 {
-    enum lex_fact_source source = eval->policy->facts[node->a.fact].source;
+    const struct lex_fact_info *fact = &eval->policy->facts[node->a.fact];
     struct lex_reading reading = lex_eval_read(eval, node->a.fact);
-    lex_belnap absent =
-        source == LEX_FACT_ARGUMENT || source == LEX_FACT_REQUEST || source == LEX_FACT_TOKEN
-            ? LEX_FALSE
-            : LEX_UNKNOWN;
+    bool certain = fact->source == LEX_FACT_ARGUMENT || fact->source == LEX_FACT_TOKEN ||
+                   (fact->source == LEX_FACT_REQUEST && lex_request_field_governed(fact->field));
+    lex_belnap absent = certain ? LEX_FALSE : LEX_UNKNOWN;
+    if (reading.ill_typed)
+        return (struct lex_truth){LEX_UNKNOWN, LEX_UNKNOWN};
     if (!reading.all_present)
         return (struct lex_truth){absent, absent};
     return (struct lex_truth){reading.trusted_present ? LEX_TRUE : LEX_UNKNOWN, LEX_TRUE};
@@ -192,8 +194,14 @@ static struct lex_truth membership(struct lex_eval *eval, const struct lex_node 
         if (eval->resource == LEX_TERM_UNKNOWN)
             return same(unknown_name(side));
         return same(known(lex_policy_is_a(policy, LEX_KIND_RESOURCE, eval->resource, node->term)));
-    case LEX_FACT_ACTOR: return same(known(lex_eval_actor_is(eval, node->term)));
-    default: return same(known(lex_policy_is_a(policy, LEX_KIND_ACTION, eval->action, node->term)));
+    case LEX_FACT_ACTOR:
+        if (lex_eval_actor_is(eval, node->term))
+            return same(LEX_TRUE);
+        return same(eval->actor == LEX_TERM_UNKNOWN ? unknown_name(side) : LEX_FALSE);
+    default:
+        if (eval->action == LEX_TERM_UNKNOWN)
+            return same(unknown_name(side));
+        return same(known(lex_policy_is_a(policy, LEX_KIND_ACTION, eval->action, node->term)));
     }
 }
 

@@ -287,7 +287,7 @@ static const struct lex_value *value_of(struct lex_eval *eval, const struct lex_
 
 static struct lex_reading both(bool present, const struct lex_value *value)
 {
-    return (struct lex_reading){present, present, value, value};
+    return (struct lex_reading){present, present, false, value, value};
 }
 
 /* ---- the sources ---- */
@@ -388,7 +388,7 @@ static struct lex_reading keep(struct lex_eval *eval, const struct lex_value *va
         return both(false, NULL);
     }
     *kept = *value;
-    return (struct lex_reading){governed, true, governed ? kept : NULL, kept};
+    return (struct lex_reading){governed, true, false, governed ? kept : NULL, kept};
 }
 
 static struct lex_reading read_text(struct lex_eval *eval, struct lex_span text, bool governed)
@@ -412,6 +412,16 @@ static struct lex_reading read_said(struct lex_eval *eval, const struct lex_fact
     if (reading.all != NULL)
         lex_eval_note(eval, &read);
     return reading;
+}
+
+bool lex_request_field_governed(uint8_t field)
+{
+    static const bool governed_fields[] = {
+#define LEX_REQUEST_FIELD(name, word, governed) governed,
+#include "core/policy/request_fields.def"
+#undef LEX_REQUEST_FIELD
+    };
+    return governed_fields[field];
 }
 
 static struct lex_reading read_request(struct lex_eval *eval, const struct lex_fact_info *fact)
@@ -510,7 +520,7 @@ static struct lex_reading read_context(struct lex_eval *eval, const struct lex_f
         return both(false, NULL);
     struct lex_read read = {fact->name, LEX_PROVENANCE_CALLER, value, {NULL, 0}};
     lex_eval_note(eval, &read);
-    return (struct lex_reading){false, true, NULL, value};
+    return (struct lex_reading){false, true, false, NULL, value};
 }
 
 static struct lex_reading read_number(struct lex_eval *eval, int32_t number)
@@ -545,16 +555,20 @@ static bool has_type(const struct lex_value *value, enum lex_fact_type type)
     }
 }
 
-static const struct lex_value *typed(const struct lex_value *value, enum lex_fact_type type)
+static const struct lex_value *typed(const struct lex_value *value, enum lex_fact_type type,
+                                     bool *ill_typed)
 {
-    return value == NULL || has_type(value, type) ? value : NULL;
+    if (value == NULL || has_type(value, type))
+        return value;
+    *ill_typed = true;
+    return NULL;
 }
 
 struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact)
 {
     const struct lex_fact_info *info = &eval->policy->facts[fact];
     struct lex_reading reading = read_source(eval, info);
-    reading.trusted = typed(reading.trusted, info->type);
-    reading.all = typed(reading.all, info->type);
+    reading.trusted = typed(reading.trusted, info->type, &reading.ill_typed);
+    reading.all = typed(reading.all, info->type, &reading.ill_typed);
     return reading;
 }

@@ -136,14 +136,10 @@ static enum lex_status rebuild(struct rebuilt *r, const struct lex_ledger_entry 
     return LEX_OK;
 }
 
-/* Verdicts that were given before the policy was asked rest on more than the entry holds. */
 static bool is_replayable(const struct lex_ledger_entry *entry)
 {
     return entry->event_type == LEX_EVENT_TYPE_DECISION && entry->replayable &&
-           entry->evaluated_at.present &&
-           !lex_span_eq(entry->reason_code, lex_reason_name(LEX_REASON_INVALID_REQUEST)) &&
-           !lex_span_eq(entry->reason_code, lex_reason_name(LEX_REASON_REQUEST_EXPIRED)) &&
-           !lex_span_eq(entry->reason_code, lex_reason_name(LEX_REASON_EVALUATION_ERROR));
+           entry->evaluated_at.present;
 }
 
 LEX_STATUS lex_decide_recorded(const struct lex_ledger_entry *entry,

@@ -84,6 +84,14 @@ static enum lex_status add_fact(struct items *items, const struct lex_fact *fact
 
 /* ---- duties ---- */
 
+/* The resolved term, or the name as given (lex_eval_actor_key). */
+static struct lex_span actor_key(const struct lex_policy *policy, struct lex_span name)
+{
+    lex_term_id actor = lex_policy_resolve(policy, LEX_KIND_ACTOR, name);
+    bool known = actor != LEX_TERM_UNKNOWN && actor != LEX_TERM_AMBIGUOUS;
+    return known ? lex_policy_term(policy, LEX_KIND_ACTOR, actor)->canonical : name;
+}
+
 static void add_duty_at(struct items *items, const struct lex_policy *policy, struct lex_span place,
                         const struct lex_history_key *key)
 {
@@ -109,13 +117,10 @@ static void add_duty(struct items *items, const struct lex_policy *policy,
                      const struct lex_ledger_entry *entry, lex_term_id action)
 {
     const struct lex_term *term = lex_policy_term(policy, LEX_KIND_ACTION, action);
-    lex_term_id actor = lex_policy_resolve(policy, LEX_KIND_ACTOR, entry->actor);
-    bool known = actor != LEX_TERM_UNKNOWN && actor != LEX_TERM_AMBIGUOUS;
     struct lex_history_key key;
     if (!term->conflicted)
         return;
-    lex_duty_key(known ? lex_policy_term(policy, LEX_KIND_ACTOR, actor)->canonical : entry->actor,
-                 term, &key);
+    lex_duty_key(actor_key(policy, entry->actor), term, &key);
     add_duty_at(items, policy, entry->resource, &key);
 }
 
@@ -180,6 +185,7 @@ LEX_STATUS lex_remember_use(const struct lex_policy *policy, struct lex_span rul
 {
     const struct lex_rule *rule = find_rule(policy, rule_id);
     struct items items;
+    actor = actor_key(policy, actor);
     items.count = 0;
     items.full = false;
     items.time_us = time_us;

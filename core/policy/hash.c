@@ -200,7 +200,9 @@ static void put_object(const struct form *form, const struct lex_json *object, e
             put_byte(form->buf, ',');
         put_string(form, members[i]->key);
         put_byte(form->buf, ':');
-        put(form, members[i], role_of_member(role, members[i]->key));
+        bool nested =
+            members[i]->type >= LEX_JSON_ARRAY; /* only these have an order of their own */
+        put(form, members[i], nested ? role_of_member(role, members[i]->key) : ROLE_PLAIN);
     }
     put_byte(form->buf, '}');
     if (members != few)

@@ -63,6 +63,19 @@ struct id_slot {
     uint32_t hash, number; /* number 0: free; else an index and 1 */
 };
 
+/* Enter an id; false when another rule has it already. */
+static bool enter_id(const struct lex_policy *policy, struct id_slot *slots, size_t capacity,
+                     struct lex_span id, size_t number)
+{
+    uint32_t hash = hash_id(id);
+    size_t at = (hash ^ hash >> 15) & (capacity - 1);
+    for (; slots[at].number != 0; at = (at + 1) & (capacity - 1))
+        if (slots[at].hash == hash && lex_span_eq(named_at(policy, slots[at].number - 1).id, id))
+            return false;
+    slots[at] = (struct id_slot){hash, (uint32_t)number + 1};
+    return true;
+}
+
 static LEX_STATUS lint_ids(struct lex_loader *loader)
 {
     const struct lex_policy *policy = loader->policy;
@@ -75,21 +88,13 @@ static LEX_STATUS lint_ids(struct lex_loader *loader)
         return lex_load_no_memory(loader);
     for (size_t i = 0; i < count; i++) {
         struct named named = named_at(policy, i);
-        uint32_t hash = hash_id(named.id);
-        size_t at = (hash ^ hash >> 15) & (capacity - 1);
-        while (slots[at].number != 0 &&
-               (slots[at].hash != hash ||
-                !lex_span_eq(named_at(policy, slots[at].number - 1).id, named.id)))
-            at = (at + 1) & (capacity - 1);
-        if (slots[at].number != 0) {
-            lex_load_enter(loader, named.document);
-            lex_load_lint(
-                loader, LEX_LINT_DUPLICATE_ID, named.at,
-                "duplicate id: another rule is called \"%.*s\" too; verdicts and counters "
-                "could not tell them apart",
-                LEX_SPAN_FMT(named.id));
-        }
-        slots[at] = (struct id_slot){hash, (uint32_t)i + 1};
+        if (enter_id(policy, slots, capacity, named.id, i))
+            continue;
+        lex_load_enter(loader, named.document);
+        lex_load_lint(loader, LEX_LINT_DUPLICATE_ID, named.at,
+                      "duplicate id: another rule is called \"%.*s\" too; verdicts and counters "
+                      "could not tell them apart",
+                      LEX_SPAN_FMT(named.id));
     }
     return LEX_OK;
 }

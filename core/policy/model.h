@@ -118,7 +118,8 @@ struct lex_fact_info {
     struct lex_span path; /* without its first word: "amount" */
     enum lex_fact_source source;
     uint8_t field;           /* of a REQUEST fact: enum lex_request_field */
-    enum lex_fact_type type; /* as options.facts declares it; another type is ill-typed: unknown */
+    enum lex_fact_type type; /* as options.facts declares it, or as a request's field and a risk
+                                always are; another type is ill-typed: unknown */
     bool required_declared, required; /* options.facts.X.required */
     bool restricts; /* an escalating, throttling or denying constraint names it: required by default
                        in paranoid */

@@ -40,7 +40,8 @@ struct lex_policy_document {
     bool log_only; /* "enforcement": "log_only" */
 };
 
-/* Parse, validate and compile one document.
+/* Parse, validate and compile one document, or an array of documents: the text of a policy that was
+ * loaded from several (info.document) is such an array, and loads as the same policy.
  * @param source  a file name for messages: "source:line:column: problem"
  * @owns   the text is copied; the snapshot starts with one reference
  * @errors LEX_REJECT err names file, line, column, what was expected; LEX_LIMIT over a ceiling

@@ -182,6 +182,8 @@ static int by_number(const void *a, const void *b)
 static size_t sort_unique(struct lex_loader *loader, size_t start)
 {
     size_t count = loader->list_count - start, kept = 0;
+    if (count == 0)
+        return 0;
     uint32_t *list = loader->list + start;
     if (count > 1)
         qsort(list, count, sizeof *list, by_number);
@@ -448,7 +450,7 @@ static LEX_STATUS read_implies(struct lex_loader *loader, const struct relation 
     if (grants != NULL)
         LEX_TRY(lex_load_expect(loader, grants, LEX_JSON_BOOL, "\"grants\""));
     if (pair.kind != LEX_KIND_ACTION)
-        LEX_TRY(refuse_slot(loader, relation, SLOT_GRANTS, "an implies between actions only"));
+        LEX_TRY(refuse_slot(loader, relation, SLOT_GRANTS, "an implies between actions"));
     if (pair.kind == LEX_KIND_CONTEXT)
         return lex_load_fail(loader, LEX_REJECT, relation->node->at,
                              "implies stands between actors, actions, data classes or resources");

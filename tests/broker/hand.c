@@ -141,6 +141,20 @@ static void put_bad(char **args)
     rd_kafka_destroy(rk);
 }
 
+/* A file, byte for byte, under a key: whatever somebody could write. */
+static void put_file(char **args)
+{
+    static char value[1 << 20];
+    FILE *file = fopen(args[2], "rb");
+    if (file == NULL)
+        topic_die("%s cannot be opened", args[2]);
+    size_t len = fread(value, 1, sizeof value, file);
+    (void)fclose(file);
+    rd_kafka_t *rk = topic_producer(&client);
+    topic_put(rk, args[0], 0, lex_span_str(args[1]), lex_span_of(value, len), NULL);
+    rd_kafka_destroy(rk);
+}
+
 struct last {
     int32_t partition;
     rd_kafka_t *producer;
@@ -300,6 +314,7 @@ static const struct deed {
     {"topics", "PARTITIONS", 1, make_topics},
     {"delete", "TOPIC PARTITION BEFORE", 3, delete_records},
     {"bad", "PARTITIONS COUNT", 2, put_bad},
+    {"put", "TOPIC KEY FILE", 3, put_file},
     {"repeat", "TOPIC PARTITION", 2, repeat_last},
     {"offsets", "", 0, print_offsets},
     {"commit", "PARTITION OFFSET METADATA", 3, commit_offset},

@@ -109,7 +109,9 @@ class Maker:
         field = self.pick(FLAGS + NUMBERS + TEXTS + LISTED + ARGUMENTS +
                           ["request.tool", "request.data_classes", "token.action", "request.user_intent", "risk_score"])
         operator = self.pick(["equals", "not_equals", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "exists"])
-        if operator == "exists" and self.chance(60):
+        if operator == "exists" and self.typed and self.chance(40):
+            field = self.pick(self.typed)
+        elif operator == "exists" and self.chance(60):
             field = self.pick(["token.action", "request.tool", "request.user_intent", "arguments.a.b", "arguments.who"])
         node = {"type": "context_check", "field": field, "operator": operator}
         if operator in ("gt", "gte", "lt", "lte"):
@@ -251,7 +253,7 @@ class Maker:
         return nodes
 
     def options(self):
-        options = {}
+        options, self.typed = {}, []
         if self.chance(20):
             options["open_world"] = self.pick([["actor"], ["action"], ["actor", "action"]])
         if self.chance(15):
@@ -267,6 +269,7 @@ class Maker:
                 if self.chance(60):
                     facts[name]["required"] = self.chance(70)
                 if self.chance(50) and name in FLAGS + NUMBERS:
+                    self.typed.append(name)
                     facts[name]["type"] = "boolean" if name in FLAGS else "number"
                     if self.chance(15):
                         facts[name]["type"] = self.pick(["boolean", "number", "string"])

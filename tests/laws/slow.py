@@ -886,19 +886,23 @@ class Evaluation:
             return T
         if path.startswith(("arguments.", "token.")):
             return F
-        if path.startswith("request."):
-            return F if everything or self.value(path, True) is ABSENT else N
-        return N
+        if path.startswith("request.") and path[8:] not in CALLERS:
+            return F
+        return N  # the caller's own words too: saying something must not raise a verdict
 
     # ---- 5 truth of a tree
 
     def is_a(self, kind, canonical, action, index, trigger):
-        """actor|action|data_class|resource == name: membership in the closed set. An unknown actor or action is no
-        term, its closed set is empty; an unknown class or resource is unknown, and in a trigger may be any."""
+        """actor|action|data_class|resource == name: membership in the closed set. A name that the policy does not know
+        is unknown, and in a trigger may be any; an unknown actor still is what its attested roles are."""
         unknown = B if trigger else N
         if kind == "actor":
-            return T if canonical in self.actors else F
+            if canonical in self.actors:
+                return T
+            return unknown if self.actor is None else F
         if kind == "action":
+            if action is None:
+                return unknown
             return T if canonical in self.closure(action) else F
         if kind == "resource":
             if self.request.get("resource") is None:

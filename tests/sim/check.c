@@ -2,6 +2,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/base/json.h"
 #include "tests/sim/sim.h"
@@ -21,6 +22,10 @@ void sim_checker_init(struct sim_checker *checker, const struct sim_world *world
 
 void sim_checker_fini(struct sim_checker *checker)
 {
+    for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
+        lex_history_free(checker->partitions[p].history);
+        free(checker->partitions[p].uses);
+    }
     lex_arena_fini(&checker->arena);
 }
 
@@ -35,51 +40,12 @@ bool sim_violated(struct sim_checker *checker, const char *format, ...)
     return false;
 }
 
-/* The slow evaluator: what each kind of request must be answered, under either policy. */
-static const char *expected_code(enum sim_request kind, bool second)
-{
-    switch (kind) {
-    case SIM_PERMITTED: return second ? "FORBIDDEN" : "PERMITTED";
-    case SIM_FORBIDDEN: return "FORBIDDEN";
-    case SIM_UNPERMITTED: return "NOT_PERMITTED";
-    case SIM_INCOMPLETE:
-    case SIM_UNSAFE_NUMBER:
-    case SIM_LARGE: return "INVALID_REQUEST";
-    default: return "";
-    }
-}
-
-static bool check_answer(struct sim_checker *c, int p, enum sim_request kind,
-                         const struct lex_ledger_entry *entry)
-{
-    const struct lex_policy_info *second = lex_policy_info(c->world->policies[1]);
-    bool under_second =
-        entry->policy_hash.len == 32 && memcmp(entry->policy_hash.data, second->hash, 32) == 0;
-    struct lex_span code = lex_span_str(expected_code(kind, under_second));
-    bool permitted = lex_span_eq(code, LEX_SPAN("PERMITTED"));
-    if (!lex_span_eq(entry->reason_code, code) || entry->allowed != permitted ||
-        (entry->outcome == LEX_OUTCOME_APPROVED) != permitted)
-        return sim_violated(c, "partition %d request %lld: answered %.*s (outcome %d), not %.*s", p,
-                            (long long)entry->source.offset, LEX_SPAN_FMT(entry->reason_code),
-                            (int)entry->outcome, LEX_SPAN_FMT(code));
-    return true;
-}
-
-static const struct sim_item *next_committed(const struct sim_log *log, size_t *at)
-{
-    while (*at < log->count && log->items[*at].state == SIM_ABORTED)
-        ++*at;
-    if (*at == log->count || log->items[*at].state != SIM_COMMITTED)
-        return NULL;
-    return &log->items[(*at)++];
-}
-
 static bool check_verdict(struct sim_checker *c, struct sim_model *model, int p,
                           const struct sim_item *item, const struct lex_hash *leaf,
                           struct lex_span origin)
 {
     const struct sim_item *answer =
-        next_committed(&model->partitions[p].verdicts, &c->partitions[p].verdicts);
+        sim_next_committed(&model->partitions[p].verdicts, &c->partitions[p].verdicts);
     struct lex_verdict verdict;
     struct lex_span entry;
     struct lex_error err = {{0}};
@@ -112,16 +78,16 @@ static bool check_decision(struct sim_checker *c, struct sim_model *model, int p
     seen->txn = item->txn;
     memcpy(seen->txn_policy, entry->policy_hash.data, 32);
     seen->decisions++;
-    enum sim_request kind = model->partitions[p].kinds[entry->source.offset];
-    return check_answer(c, p, kind, entry) && check_verdict(c, model, p, item, leaf, entry->log);
+    return sim_expect(c, model, p, entry) && sim_replay(c, model, p, entry) &&
+           check_verdict(c, model, p, item, leaf, entry->log);
 }
 
 static bool check_rejection(struct sim_checker *c, struct sim_model *model, int p,
                             const struct sim_item *item, int64_t offset)
 {
     const struct sim_item *letter =
-        next_committed(&model->partitions[p].letters, &c->partitions[p].letters);
-    enum sim_request kind = model->partitions[p].kinds[offset];
+        sim_next_committed(&model->partitions[p].letters, &c->partitions[p].letters);
+    enum sim_request kind = model->partitions[p].asked[offset].kind;
     c->partitions[p].rejections++;
     if (letter == NULL || letter->txn != item->txn)
         return sim_violated(c, "partition %d: a rejection without its dead letter", p);
@@ -152,42 +118,42 @@ static bool check_recovery(struct sim_checker *c, int p, const struct lex_ledger
 }
 
 static bool check_entry(struct sim_checker *c, struct sim_model *model, int p,
-                        const struct sim_item *item)
+                        const struct sim_item *item, struct lex_ledger_entry *ret_entry)
 {
     struct sim_checked *seen = &c->partitions[p];
     struct lex_span value = lex_span_of(item->data, item->len);
-    struct lex_ledger_entry entry;
     struct lex_error err = {{0}};
     struct lex_hash leaf;
     lex_arena_reset(&c->arena);
-    if (lex_decode_framed(&lex_type_ledger_entry, value, &c->arena, &entry, &err) != LEX_OK)
+    if (lex_decode_framed(&lex_type_ledger_entry, value, &c->arena, ret_entry, &err) != LEX_OK)
         return sim_violated(c, "partition %d: an entry cannot be read: %s", p, err.text);
-    if (entry.seq != seen->seq)
+    if (ret_entry->seq != seen->seq)
         return sim_violated(c, "partition %d: entry %lld where %lld was due", p,
-                            (long long)entry.seq, (long long)seen->seq);
-    if (memcmp(entry.prev.data, seen->prev.bytes, 32) != 0)
-        return sim_violated(c, "partition %d: entry %lld does not link", p, (long long)entry.seq);
+                            (long long)ret_entry->seq, (long long)seen->seq);
+    if (memcmp(ret_entry->prev.data, seen->prev.bytes, 32) != 0)
+        return sim_violated(c, "partition %d: entry %lld does not link", p,
+                            (long long)ret_entry->seq);
     lex_leaf_hash(value, &leaf);
     seen->prev = leaf;
     seen->seq++;
-    if (entry.event_type == LEX_EVENT_TYPE_POLICY) {
-        memcpy(seen->policy_hash, entry.policy_hash.data, 32);
+    if (ret_entry->event_type == LEX_EVENT_TYPE_POLICY) {
+        memcpy(seen->policy_hash, ret_entry->policy_hash.data, 32);
         seen->has_policy = true;
         return true;
     }
-    if (entry.event_type == LEX_EVENT_TYPE_RECOVERY)
-        return check_recovery(c, p, &entry);
-    if (entry.event_type == LEX_EVENT_TYPE_GENESIS)
-        return entry.seq == 0 || sim_violated(c, "partition %d: a second genesis", p);
-    if (entry.source.offset != seen->next_request)
+    if (ret_entry->event_type == LEX_EVENT_TYPE_RECOVERY)
+        return check_recovery(c, p, ret_entry);
+    if (ret_entry->event_type == LEX_EVENT_TYPE_GENESIS)
+        return ret_entry->seq == 0 || sim_violated(c, "partition %d: a second genesis", p);
+    if (ret_entry->source.offset != seen->next_request)
         return sim_violated(c, "partition %d: request %lld answered where %lld was due", p,
-                            (long long)entry.source.offset, (long long)seen->next_request);
+                            (long long)ret_entry->source.offset, (long long)seen->next_request);
     seen->next_request++;
     if (model->partitions[p].doubtful)
         return sim_violated(c, "partition %d: decided on a doubtful chain", p);
-    if (entry.event_type == LEX_EVENT_TYPE_REJECTION)
-        return check_rejection(c, model, p, item, entry.source.offset);
-    return check_decision(c, model, p, item, &entry, &leaf);
+    if (ret_entry->event_type == LEX_EVENT_TYPE_REJECTION)
+        return check_rejection(c, model, p, item, ret_entry->source.offset);
+    return check_decision(c, model, p, item, ret_entry, &leaf);
 }
 
 /* The head that travels with the offset names exactly what the ledger holds. */
@@ -210,14 +176,15 @@ static bool check_partition(struct sim_checker *c, struct sim_model *model, int 
     struct sim_partition *partition = &model->partitions[p];
     struct sim_checked *seen = &c->partitions[p];
     const struct sim_item *item;
-    while ((item = next_committed(&partition->ledger, &seen->ledger)) != NULL)
-        if (!check_entry(c, model, p, item))
+    struct lex_ledger_entry entry;
+    while ((item = sim_next_committed(&partition->ledger, &seen->ledger)) != NULL)
+        if (!check_entry(c, model, p, item, &entry) || !sim_learn(c, p, &entry))
             return false;
     size_t verdicts = seen->verdicts, letters = seen->letters;
-    if (next_committed(&partition->verdicts, &verdicts) != NULL &&
+    if (sim_next_committed(&partition->verdicts, &verdicts) != NULL &&
         seen->ledger == partition->ledger.count)
         return sim_violated(c, "partition %d: a verdict without its entry", p);
-    if (next_committed(&partition->letters, &letters) != NULL &&
+    if (sim_next_committed(&partition->letters, &letters) != NULL &&
         seen->ledger == partition->ledger.count)
         return sim_violated(c, "partition %d: a dead letter without its entry", p);
     if (sim_log_unstable(&partition->ledger))

@@ -36,124 +36,6 @@ struct run {
     } saved[SIM_PARTITIONS_MAX];
 };
 
-/* ---- the world ---- */
-
-static const char *const DOCUMENTS[SIM_POLICIES] = {
-    "{\"policy_id\":\"sim\",\"version\":\"1\",\"mode\":\"strict\",\"terms\":["
-    "{\"id\":\"actor:user\",\"type\":\"actor\"},{\"id\":\"actor:model\",\"type\":\"actor\"},"
-    "{\"id\":\"action:read\",\"type\":\"action\"},{\"id\":\"action:write\",\"type\":\"action\"}],"
-    "\"relations\":[{\"type\":\"permits\",\"subject\":\"actor:user\",\"action\":\"action:read\"},"
-    "{\"type\":\"forbids\",\"subject\":\"actor:model\",\"action\":\"action:write\"}]}",
-    "{\"policy_id\":\"sim\",\"version\":\"2\",\"mode\":\"strict\",\"terms\":["
-    "{\"id\":\"actor:user\",\"type\":\"actor\"},{\"id\":\"actor:model\",\"type\":\"actor\"},"
-    "{\"id\":\"action:read\",\"type\":\"action\"},{\"id\":\"action:write\",\"type\":\"action\"}],"
-    "\"relations\":[{\"type\":\"forbids\",\"subject\":\"actor:user\",\"action\":\"action:read\"},"
-    "{\"type\":\"forbids\",\"subject\":\"actor:model\",\"action\":\"action:write\"}]}",
-};
-
-static void fail(const char *what, const struct lex_error *err)
-{
-    (void)fprintf(stderr, "lex_sim: %s: %s\n", what, err->text);
-    exit(EXIT_FAILURE);
-}
-
-static void world_init(struct sim_world *world)
-{
-    static const uint8_t seed[32] = {1};
-    struct lex_error err = {{0}};
-    struct lex_buf pins;
-    lex_buf_init(&pins, 1 << 16);
-    if (lex_crypto_init(&err) != LEX_OK ||
-        lex_keyring_from_seed(seed, "sim/one", &world->keyring, &err) != LEX_OK)
-        fail("keys", &err);
-    if (lex_pins_write(world->keyring, &pins) != LEX_OK ||
-        lex_pins_parse(lex_buf_span(&pins), &world->pins, &err) != LEX_OK)
-        fail("pins", &err);
-    lex_buf_fini(&pins);
-    struct lex_codec_options options = {0};
-    if (lex_codec_new(&options, &world->codec, &err) != LEX_OK)
-        fail("codec", &err);
-    for (int i = 0; i < SIM_POLICIES; i++)
-        if (lex_policy_load(lex_span_str(DOCUMENTS[i]), "sim", &world->policies[i], &err) != LEX_OK)
-            fail("policy", &err);
-}
-
-static void world_fini(struct sim_world *world)
-{
-    for (int i = 0; i < SIM_POLICIES; i++)
-        lex_policy_unref(world->policies[i]);
-    lex_codec_free(world->codec);
-    lex_pins_free(world->pins);
-    lex_keyring_free(world->keyring);
-}
-
-/* ---- requests ---- */
-
-static size_t write_request(enum sim_request kind, size_t number, struct sim_random *random,
-                            char *out, size_t cap)
-{
-    static const char *const actors[] = {"user", "model", "model", "", "user", "", "user"};
-    static const char *const actions[] = {"read", "write", "read", "read", "read", "", "read"};
-    if (kind == SIM_UNDECODABLE) {
-        static const char *const bad[] = {"", "{", "{}x", "\xc3\x01junk", "{\"actor\":1}", "[]"};
-        return (size_t)snprintf(out, cap, "%s", bad[sim_below(random, LEX_COUNT_OF(bad))]);
-    }
-    int len = snprintf(out, cap, "{\"request_id\":\"r%zu\",%s%s%s\"proposed_action\":\"%s\"%s",
-                       number, actors[kind][0] != 0 ? "\"actor\":\"" : "", actors[kind],
-                       actors[kind][0] != 0 ? "\"," : "", actions[kind],
-                       kind == SIM_UNSAFE_NUMBER ? ",\"arguments\":{\"n\":9007199254740993}" : "");
-    size_t at = (size_t)len;
-    if (kind == SIM_LARGE) {
-        size_t pairs = 20000 + sim_below(random, 150000);
-        at += (size_t)snprintf(out + at, cap - at, ",\"user_intent\":\"");
-        for (size_t i = 0; i < pairs && at + 16 < cap; i++, at += 2)
-            memcpy(out + at, "\\\"", 2);
-        out[at++] = '"';
-    }
-    out[at++] = '}';
-    return at;
-}
-
-/* Some as Avro, so that both codecs and both forms of a verdict are on the way. */
-static void append_avro(struct sim_log *log, enum sim_request kind, size_t number)
-{
-    struct lex_arena arena;
-    struct lex_span value;
-    char id[32];
-    (void)snprintf(id, sizeof id, "r%zu", number);
-    struct lex_request request = {
-        .request_id = lex_span_str(id),
-        .actor = kind == SIM_PERMITTED ? LEX_SPAN("user") : LEX_SPAN("model"),
-        .proposed_action = kind == SIM_FORBIDDEN ? LEX_SPAN("write") : LEX_SPAN("read"),
-        .risk_level = 1,
-    };
-    lex_arena_init(&arena, 4096, 1 << 20);
-    LEX_ASSERT(lex_encode_request(LEX_FORMAT_AVRO, &request, &arena, &value) == LEX_OK);
-    sim_append(log, value.data, value.len, -1, SIM_COMMITTED);
-    lex_arena_fini(&arena);
-}
-
-static void add_request(struct run *run)
-{
-    static char text[400000];
-    struct sim_random *random = &run->model.random;
-    struct sim_partition *p =
-        &run->model.partitions[sim_below(random, (uint64_t)run->model.partitions_count)];
-    enum sim_request kind = (enum sim_request)sim_below(random, SIM_REQUESTS);
-    if (kind == SIM_LARGE && !sim_chance(random, 5))
-        kind = SIM_PERMITTED;
-    size_t number = p->requests.count;
-    p->kinds = realloc(p->kinds, number + 1);
-    LEX_ASSERT(p->kinds != NULL);
-    p->kinds[number] = (uint8_t)kind;
-    if (kind <= SIM_UNPERMITTED && sim_chance(random, 30)) {
-        append_avro(&p->requests, kind, number);
-        return;
-    }
-    size_t len = write_request(kind, number, random, text, sizeof text);
-    sim_append(&p->requests, text, len, -1, SIM_COMMITTED);
-}
-
 /* ---- faults ---- */
 
 static void save_offset(struct run *run, int p)
@@ -313,7 +195,7 @@ static bool play(struct run *run)
         if (sim_chance(&run->model.random, 1))
             requests += 20; /* more than one poll takes: a transaction stays open over polls */
         for (; requests > 0; requests--)
-            add_request(run);
+            sim_add_request(&run->model, run->checker.world);
         storm(run);
         if (!step(run))
             return false;
@@ -437,8 +319,8 @@ int main(int argc, char **argv)
         }
     }
     struct sim_world world = {0};
-    world_init(&world);
+    sim_world_init(&world);
     int status = plants ? run_plants(&world) : run_seeds(&world, seed, seeds, trace);
-    world_fini(&world);
+    sim_world_fini(&world);
     return status;
 }

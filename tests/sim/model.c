@@ -49,7 +49,7 @@ void sim_model_fini(struct sim_model *model)
         sim_log_fini(&partition->verdicts);
         sim_log_fini(&partition->ledger);
         sim_log_fini(&partition->letters);
-        free(partition->kinds);
+        free(partition->asked);
     }
 }
 
@@ -97,6 +97,15 @@ bool sim_log_unstable(const struct sim_log *log)
         if (log->items[i].state == SIM_PENDING)
             return true;
     return false;
+}
+
+const struct sim_item *sim_next_committed(const struct sim_log *log, size_t *at)
+{
+    while (*at < log->count && log->items[*at].state == SIM_ABORTED)
+        ++*at;
+    if (*at == log->count || log->items[*at].state != SIM_COMMITTED)
+        return NULL;
+    return &log->items[(*at)++];
 }
 
 const struct sim_item *sim_tail(const struct sim_log *log)

@@ -13,6 +13,8 @@
 
 #include "core/worker/worker.h"
 
+static const int64_t SIM_EPOCH_US = 1700000000000000; /* the wall clock when the model's is 0 */
+
 enum {
     SIM_PARTITIONS_MAX = 4,
     SIM_NODES_MAX = 3,
@@ -49,12 +51,33 @@ enum sim_request { /* what a request asks for decides what must be answered */
                    SIM_UNSAFE_NUMBER,
                    SIM_UNDECODABLE,
                    SIM_LARGE,
+                   SIM_LIMITED,  /* so many in a window */
+                   SIM_SUMMED,   /* so much in a window */
+                   SIM_APPROVED, /* with a person's approval, each good once */
+                   SIM_PREPARE,  /* two that one actor may not both do within a window */
+                   SIM_RELEASE,
                    SIM_REQUESTS,
+};
+
+enum { SIM_APPROVALS = 4, SIM_APPROVAL_MAX_BYTES = 1024 };
+
+/* What was asked, for the checker. */
+struct sim_asked {
+    uint8_t kind;     /* enum sim_request */
+    uint8_t amount;   /* of SIM_SUMMED */
+    uint8_t approval; /* of SIM_APPROVED: which */
+};
+
+/* A person's approval of one request, which several may carry. */
+struct sim_approval {
+    char text[SIM_APPROVAL_MAX_BYTES]; /* "" until it is asked for */
+    int64_t issued_us;
 };
 
 struct sim_partition {
     struct sim_log requests, verdicts, ledger, letters;
-    uint8_t *kinds; /* enum sim_request of each request */
+    struct sim_asked *asked; /* of each request */
+    struct sim_approval approvals[SIM_APPROVALS];
     bool committed; /* an offset was ever committed */
     int64_t offset;
     char metadata[SIM_METADATA_MAX];
@@ -122,6 +145,8 @@ bool sim_end(struct sim_model *model, int node, int epoch, bool commit); /* fals
 void sim_expire_transactions(struct sim_model *model, int64_t age_us);
 bool sim_unstable(const struct sim_model *model, int partition);
 bool sim_log_unstable(const struct sim_log *log); /* a transaction is open on it */
+/* The committed items from *at on, up to the last stable offset; NULL where there is none. */
+const struct sim_item *sim_next_committed(const struct sim_log *log, size_t *at);
 /* The last committed entry that a read_committed reader sees; NULL where there is none. */
 const struct sim_item *sim_tail(const struct sim_log *log);
 

@@ -5,7 +5,7 @@
 
 static void feed(struct sim_node *node, struct lex_event event)
 {
-    event.wall_us = 1700000000000000 + node->model->now_us;
+    event.wall_us = SIM_EPOCH_US + node->model->now_us;
     event.mono_us = node->model->now_us;
     node->next = 0;
     node->stage = SIM_STAGE_PRODUCE;
@@ -26,6 +26,7 @@ void sim_node_start(struct sim_node *node)
     struct lex_worker_options options = {
         .keyring = node->world->keyring,
         .codec = node->world->codec,
+        .identity = node->world->identity,
         .node_id = LEX_SPAN("sim"),
         .origin_prefix = LEX_SPAN("sim/one"),
         .requests_topic = LEX_SPAN("requests"),
@@ -51,6 +52,7 @@ void sim_node_start(struct sim_node *node)
     node->owned_count = 0;
     node->paused_until_us = 0;
     node->halted_wrongly = false;
+    node->past_partition = -1;
     for (int p = 0; p < SIM_PARTITIONS_MAX; p++)
         node->position[p] = -1;
     node->policy = node->policy_wanted;
@@ -115,6 +117,42 @@ static void fetch_tail(struct sim_node *node, const struct lex_action *action)
         };
     }
     feed(node, (struct lex_event){.kind = LEX_EVENT_TAIL, .tails = found, .count = action->count});
+}
+
+/* Where reading begins: at the entry that is wanted, or somewhere before it. */
+static void find_past(struct sim_node *node, const struct lex_history_wanted *wanted)
+{
+    const struct sim_log *ledger = &node->model->partitions[wanted->partition].ledger;
+    int64_t seq = 0, begin = wanted->from;
+    if (begin > 0 && sim_chance(&node->model->random, 50))
+        begin = (int64_t)sim_below(&node->model->random, (uint64_t)begin);
+    node->past = ledger->low;
+    node->past_partition = wanted->partition;
+    while (seq < begin && sim_next_committed(ledger, &node->past) != NULL)
+        seq++;
+}
+
+/* A piece of a ledger: committed entries in order, as many as the model likes. */
+static void fetch_history(struct sim_node *node, const struct lex_history_wanted *wanted)
+{
+    enum { PIECE = 12 };
+    const struct sim_log *ledger = &node->model->partitions[wanted->partition].ledger;
+    struct lex_span values[PIECE];
+    const struct sim_item *item = NULL;
+    struct lex_history_found found = {
+        .partition = wanted->partition, .status = LEX_OK, .values = values};
+    size_t max = (size_t)sim_below(&node->model->random, PIECE + 1);
+    if (!wanted->more)
+        find_past(node, wanted);
+    if (node->past_partition != wanted->partition || fault(node, 5)) {
+        found.status = LEX_RETRY;
+        node->past_partition = -1;
+    } else {
+        while (found.count < max && (item = sim_next_committed(ledger, &node->past)) != NULL)
+            values[found.count++] = lex_span_of(item->data, item->len);
+        found.more = node->past < ledger->count; /* the rest, or what is not decided yet */
+    }
+    feed(node, (struct lex_event){.kind = LEX_EVENT_HISTORY, .history = &found, .count = 1});
 }
 
 /* ---- publishing ---- */
@@ -395,6 +433,7 @@ bool sim_node_run(struct sim_node *node)
     case LEX_ACTION_INIT: init(node); break;
     case LEX_ACTION_FETCH_OFFSETS: fetch_offsets(node, action); break;
     case LEX_ACTION_FETCH_TAIL: fetch_tail(node, action); break;
+    case LEX_ACTION_FETCH_HISTORY: fetch_history(node, &action->history); break;
     case LEX_ACTION_RESUME: resume(node, action); break;
     case LEX_ACTION_RESUME_COMMIT: commit(node); break;
     case LEX_ACTION_ABORT: abort_transaction(node); break;

@@ -202,8 +202,8 @@ START_TEST(conditions_that_can_never_all_hold_are_found)
         "'data_class == log','!(data_class == log)'",
         "{'type':'context_check','field':'x','operator':'in','value':[1,2]},'x == 3'",
         "{'type':'context_check','field':'x','operator':'in','value':[1,2]},'x > 2'",
-        "{'type':'context_check','field':'x','operator':'in','value':[1,2]},"
-        "{'type':'context_check','field':'x','operator':'in','value':[3]}",
+        ("{'type':'context_check','field':'x','operator':'in','value':[1,2]},"
+         "{'type':'context_check','field':'x','operator':'in','value':[3]}"),
         "'a == 1 && a == true'",
     };
     static const char *const sometimes[] = {

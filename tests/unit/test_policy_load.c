@@ -182,7 +182,7 @@ START_TEST(what_has_no_meaning_in_a_relation_is_refused)
             "p.json:1:", "object");
     refused(
         "{'relations':[{'type':'implies','source':'actor:a','target':'actor:b','grants':true}]}",
-        "p.json:1:", "actions only");
+        "p.json:1:", "between actions");
     refused("{'relations':[{'type':'conflicts','source':'actor:a','target':'actor:b',"
             "'condition':'x'}]}",
             "p.json:1:", "condition");
@@ -356,6 +356,45 @@ START_TEST(one_relation_over_the_ceiling_is_refused)
     ck_assert_int_eq(lex_policy_load(lex_span_of(text, n), "p.json", &policy, &fixture_err),
                      LEX_LIMIT);
     ck_assert_ptr_nonnull(strstr(fixture_err.text, "p.json:1:14: 1048577 relations"));
+    free(text);
+}
+END_TEST
+
+START_TEST(one_constraint_over_the_ceiling_is_refused)
+{
+    size_t cap = 8 << 20, n = 0;
+    char *text = malloc(cap);
+    struct lex_policy *policy = NULL;
+    n += (size_t)snprintf(text, cap, "{\"constraints\":[{}");
+    for (int i = 1; i < LEX_POLICY_MAX_RELATIONS + 1; i++) {
+        memcpy(text + n, ",{}", 3);
+        n += 3;
+    }
+    n += (size_t)snprintf(text + n, cap - n, "]}");
+    ck_assert_int_eq(lex_policy_load(lex_span_of(text, n), "p.json", &policy, &fixture_err),
+                     LEX_LIMIT);
+    ck_assert_ptr_nonnull(strstr(fixture_err.text, "p.json:1:16: more than the 1048576"));
+    free(text);
+}
+END_TEST
+
+/* A chain of n steps has n (n + 1) / 2 pairs: 5792 steps stay below 2^24 of them, 5793 do not. */
+START_TEST(one_step_over_the_largest_hierarchy_is_refused)
+{
+    size_t cap = 1 << 20;
+    char *text = malloc(cap);
+    for (int steps = 5792; steps <= 5793; steps++) {
+        struct lex_policy *policy = NULL;
+        size_t n = (size_t)snprintf(text, cap, "{'relations':[");
+        for (int i = 0; i < steps; i++)
+            n += (size_t)snprintf(text + n, cap - n,
+                                  "%s{'type':'implies','source':'actor:%d','target':'actor:%d'}",
+                                  i == 0 ? "" : ",", i, i + 1);
+        (void)snprintf(text + n, cap - n, "]}");
+        ck_assert_int_eq(try_load(text, &policy), steps == 5792 ? LEX_OK : LEX_LIMIT);
+        lex_policy_unref(policy);
+    }
+    ck_assert_ptr_nonnull(strstr(fixture_err.text, "16777216 pairs"));
     free(text);
 }
 END_TEST
@@ -715,13 +754,14 @@ START_TEST(one_fact_over_the_ceiling_is_refused)
 }
 END_TEST
 
+/* before, count times 'item number', after. */
 static char *long_list(int count, const char *before, const char *item, const char *after)
 {
     size_t cap = 4 << 20;
     char *text = malloc(cap);
     size_t n = (size_t)snprintf(text, cap, "%s", before);
     for (int i = 0; i < count; i++)
-        n += (size_t)snprintf(text + n, cap - n, item, i == 0 ? "" : ",", i);
+        n += (size_t)snprintf(text + n, cap - n, "%s'%s%d'", i == 0 ? "" : ",", item, i);
     (void)snprintf(text + n, cap - n, "%s", after);
     return text;
 }
@@ -731,9 +771,9 @@ START_TEST(one_entry_over_a_rules_longest_list_is_refused)
     static const struct {
         const char *before, *item, *after;
     } cases[] = {
-        {"{'relations':[{'type':'forbids','object':[", "%s'c%d'", "]}]}"},
-        {"{'relations':[{'type':'forbids','resource':[", "%s'c%d'", "]}]}"},
-        {"{'relations':[{'type':'forbids','conditions':[", "%s'x > %d'", "]}]}"},
+        {"{'relations':[{'type':'forbids','object':[", "c", "]}]}"},
+        {"{'relations':[{'type':'forbids','resource':[", "c", "]}]}"},
+        {"{'relations':[{'type':'forbids','conditions':[", "x > ", "]}]}"},
     };
     for (size_t i = 0; i < LEX_COUNT_OF(cases); i++)
         for (int count = LEX_RULE_LIST_MAX; count <= LEX_RULE_LIST_MAX + 1; count++) {
@@ -981,7 +1021,8 @@ LEX_CHECK_MAIN(
     an_undeclared_name_becomes_a_term_with_a_lint_or_an_error,
     rules_may_name_terms_by_label_in_any_order_of_rules, a_cycle_in_the_hierarchy_is_refused,
     a_chain_of_many_terms_needs_no_stack, one_term_over_the_ceiling_is_refused,
-    one_relation_over_the_ceiling_is_refused,
+    one_relation_over_the_ceiling_is_refused, one_constraint_over_the_ceiling_is_refused,
+    one_step_over_the_largest_hierarchy_is_refused,
     one_byte_over_the_ceiling_is_refused_before_it_is_read, more_lints_than_the_ceiling_are_counted,
     a_failed_load_leaves_nothing_and_a_reference_keeps_a_policy,
     versions_compare_as_numbers_where_they_are,

@@ -101,6 +101,7 @@ struct lex_eval {
     size_t actions_count;
     size_t actions_above;      /* of actions_up */
     lex_term_id action;        /* of `actions`, the one under evaluation */
+    bool has_roles;            /* attested ones */
     bool actor_known;          /* by its own name or by a role */
     struct lex_class *classes; /* sorted by name, each once */
     size_t classes_count, unknown_classes;

@@ -101,20 +101,32 @@ static void collect_actions(struct lex_eval *eval)
             up->items[up->count++] = term->granted.items[i];
 }
 
+/* The rules of the actor and of all above it. */
+static void collect_actors(struct lex_eval *eval)
+{
+    const struct lex_term *actors = eval->policy->terms[LEX_KIND_ACTOR].items;
+    const struct lex_term *self = eval->actor == LEX_TERM_UNKNOWN ? NULL : &actors[eval->actor];
+    if (self != NULL && self->ruled_count != LEX_RULED_MORE && !eval->has_roles) {
+        for (size_t i = 0; i < self->ruled_count; i++)
+            add_actor(eval, self->ruled[i].actor, self->ruled[i].paired, self->ruled[i].any_action);
+        return;
+    }
+    for (size_t i = 0; i < eval->actors_up.count; i++) {
+        const struct lex_term *actor = &actors[eval->actors_up.items[i]];
+        add_actor(eval, eval->actors_up.items[i], actor->paired, actor->any_action);
+    }
+}
+
 void lex_eval_collect(struct lex_eval *eval)
 {
     const struct lex_policy *policy = eval->policy;
-    const struct lex_term *actors = policy->terms[LEX_KIND_ACTOR].items;
     collect_actions(eval);
     for (unsigned verb = 0; verb < LEX_RULE_VERBS; verb++) {
         eval->rules[verb].count = 0;
         eval->rules[verb].items = eval->rules[verb].inside;
         eval->rules[verb].capacity = LEX_EVAL_RULES_INLINE;
     }
-    for (size_t i = 0; i < eval->actors_up.count; i++) {
-        const struct lex_term *actor = &actors[eval->actors_up.items[i]];
-        add_actor(eval, eval->actors_up.items[i], actor->paired, actor->any_action);
-    }
+    collect_actors(eval);
     add_actor(eval, LEX_TERM_ANY, policy->any_actor_paired, policy->any_actor_any_action);
     for (unsigned verb = 0; verb < LEX_RULE_VERBS; verb++)
         sort_rules(&eval->rules[verb]);

@@ -48,21 +48,21 @@ static lex_term_id said(const struct lex_eval *eval, enum lex_kind kind, struct 
     return name_like ? lex_policy_resolve(eval->policy, kind, name) : LEX_TERM_UNKNOWN;
 }
 
-/* Call `ask` for the pairs of the action with the actor and what lies right above it. */
+enum { FAR_PAIRS = 1 << 12 }; /* the rules of fewer are near anyway */
+
+/* Call `ask` for the pairs of the action with the actor and those above it that have rules. */
 static void ask_for(const struct lex_eval *eval,
                     void (*ask)(const struct lex_policy *, lex_term_id, lex_term_id))
 {
     const struct lex_terms *actors = &eval->policy->terms[LEX_KIND_ACTOR];
-    if (eval->said_actor >= actors->count ||
+    if (eval->policy->pairs_capacity < FAR_PAIRS || eval->said_actor >= actors->count ||
         eval->said_action >= eval->policy->terms[LEX_KIND_ACTION].count)
         return;
     const struct lex_term *actor = &actors->items[eval->said_actor];
     uint64_t bit = lex_action_bit(eval->said_action);
-    if ((actor->paired & bit) != 0)
-        ask(eval->policy, eval->said_actor, eval->said_action);
-    for (size_t i = 0; i < actor->above.count && i < 4; i++)
-        if ((actors->items[actor->above.items[i]].paired & bit) != 0)
-            ask(eval->policy, actor->above.items[i], eval->said_action);
+    for (size_t i = 0; i < actor->ruled_count && i < LEX_RULED_MAX; i++)
+        if ((actor->ruled[i].paired & bit) != 0)
+            ask(eval->policy, actor->ruled[i].actor, eval->said_action);
 }
 
 void lex_eval_look_ahead(struct lex_eval *eval)
@@ -147,6 +147,7 @@ static void resolve_actors(struct lex_eval *eval)
 {
     const struct lex_facts *facts = eval->input->facts;
     size_t roles = facts == NULL || !facts->identity ? 0 : facts->roles.count;
+    eval->has_roles = roles != 0;
     eval->actors_up.count = 0;
     eval->actors_up.items = eval->actors_up.inside;
     eval->actors_up.capacity = LEX_EVAL_TERMS_INLINE;

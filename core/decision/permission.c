@@ -9,9 +9,10 @@
 
 struct permit {
     const struct lex_rule *rule;
-    struct lex_judgement judgement;
-    bool covers_something;
-    bool limited;
+    const struct lex_condition *condition; /* that decided the bound */
+    enum lex_outcome bound;
+    enum lex_reason code;
+    bool covers_something, limited;
 };
 
 struct permits {
@@ -55,11 +56,14 @@ static void find_permits(struct lex_eval *eval, struct permits *permits)
         if (!lex_permit_resource(eval, rule))
             continue;
         *permit =
-            (struct permit){rule, {LEX_OUTCOME_APPROVED, LEX_REASON_PERMITTED, NULL}, false, false};
+            (struct permit){rule, NULL, LEX_OUTCOME_APPROVED, LEX_REASON_PERMITTED, false, false};
         permits->count++;
         if (rule->conditions_count == 0)
             continue;
-        permit->judgement = lex_judge_rule(eval, rule);
+        struct lex_judgement judgement = lex_judge_rule(eval, rule);
+        permit->bound = judgement.bound;
+        permit->code = judgement.code;
+        permit->condition = judgement.condition;
         permit->limited = is_limited(eval, rule);
     }
 }
@@ -83,8 +87,8 @@ static struct cover cover_class(const struct lex_eval *eval, struct permits *per
         if (!lex_permit_covers(eval, permit->rule, class))
             continue;
         permit->covers_something = true;
-        if (best.permit == NULL || permit->judgement.bound > best.bound)
-            best = (struct cover){permit, permit->judgement.bound, permit->judgement.code};
+        if (best.permit == NULL || permit->bound > best.bound)
+            best = (struct cover){permit, permit->bound, permit->code};
     }
     if (best.permit == NULL)
         best.code = code_uncovered(eval, class);
@@ -99,8 +103,7 @@ static void reserve(struct lex_eval *eval, const struct permits *permits,
     const struct lex_rule *limited = NULL;
     for (size_t i = 0; i < permits->count; i++) {
         const struct permit *permit = &permits->items[i];
-        if (permit->judgement.bound != LEX_OUTCOME_APPROVED ||
-            !lex_permit_covers(eval, permit->rule, class))
+        if (permit->bound != LEX_OUTCOME_APPROVED || !lex_permit_covers(eval, permit->rule, class))
             continue;
         if (!permit->limited)
             return;
@@ -121,8 +124,7 @@ static void approve(struct lex_eval *eval, const struct permits *permits)
         return;
     }
     for (size_t i = 0; i < permits->count; i++)
-        if (permits->items[i].covers_something &&
-            permits->items[i].judgement.bound == LEX_OUTCOME_APPROVED)
+        if (permits->items[i].covers_something && permits->items[i].bound == LEX_OUTCOME_APPROVED)
             rules[count++] = permits->items[i].rule;
     if (!lex_tally_lower(&eval->tally, LEX_OUTCOME_APPROVED, LEX_REASON_PERMITTED))
         return;
@@ -172,7 +174,8 @@ static void lower_class(struct lex_eval *eval, const struct cover *cover,
         return;
     }
     lex_tally_rule(&eval->tally, cover->permit->rule->id);
-    lex_say_judgement(eval, cover->permit->rule, &cover->permit->judgement);
+    struct lex_judgement judgement = {cover->bound, cover->code, cover->permit->condition};
+    lex_say_judgement(eval, cover->permit->rule, &judgement);
 }
 
 static void approve_by_default(struct lex_eval *eval)

@@ -16,8 +16,8 @@ static const char *say(struct lex_arena *arena, const char *field, const char *p
     return lex_span_absent(text) ? "a field is invalid" : (const char *)text.data;
 }
 
-static const char *name_problem(struct lex_arena *arena, const char *field, struct lex_span name,
-                                bool required)
+static inline const char *name_problem(struct lex_arena *arena, const char *field,
+                                       struct lex_span name, bool required)
 {
     if (lex_span_absent(name))
         return required ? say(arena, field, "is missing") : NULL;

@@ -4,6 +4,7 @@
  * the whole document, in which the arrays that are sets (terms, relations, constraints, conditions,
  * lists of names) are sorted by their members' own canonical bytes. legacy_policy_hash repeats the
  * reference system's: sorted, compact, ASCII-only JSON of mode, terms and relations alone. */
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,16 +210,19 @@ static void put_object(const struct form *form, const struct lex_json *object, e
         free(members);
 }
 
-/* An element's canonical bytes, and eight of them as a number: what it is compared by. */
+/* An element's canonical bytes, and sixteen of them as two numbers: what it is compared by. */
 struct element {
-    uint64_t key;
+    uint64_t high, low;
     struct lex_span bytes;
 };
+enum { KEY_BYTES = 16 };
 
 static int by_key(const void *a, const void *b)
 {
     const struct element *x = a, *y = b;
-    return (x->key > y->key) - (x->key < y->key);
+    if (x->high != y->high)
+        return x->high < y->high ? -1 : 1;
+    return (x->low > y->low) - (x->low < y->low);
 }
 
 /* The bytes that all have in common, of which the first `skip` are known to be. */
@@ -240,7 +244,11 @@ static size_t common_bytes(const struct element *elements, size_t count, size_t 
 static uint64_t key_of(struct lex_span bytes, size_t skip)
 {
     uint64_t key = 0;
-    for (size_t i = skip; i < skip + 8; i++)
+    if (skip + sizeof key <= bytes.len) {
+        memcpy(&key, bytes.data + skip, sizeof key);
+        return be64toh(key);
+    }
+    for (size_t i = skip; i < skip + sizeof key; i++)
         key = key << 8 | (i < bytes.len ? bytes.data[i] : 0);
     return key;
 }
@@ -257,8 +265,8 @@ static void sort_few(struct element *elements, size_t count)
 }
 
 /* In byte order. The elements of a policy begin alike for long; so what a group has in common is
- * passed over once, not in each comparison, and each group that eight bytes more do not tell apart
- * is sorted in its turn. */
+ * passed over once, not in each comparison, and each group that sixteen bytes more do not tell
+ * apart is sorted in its turn. */
 static void sort_elements(struct element *elements, size_t count, size_t skip)
 {
     if (count <= 8) {
@@ -266,14 +274,16 @@ static void sort_elements(struct element *elements, size_t count, size_t skip)
         return;
     }
     skip = common_bytes(elements, count, skip);
-    for (size_t i = 0; i < count; i++)
-        elements[i].key = key_of(elements[i].bytes, skip);
+    for (size_t i = 0; i < count; i++) {
+        elements[i].high = key_of(elements[i].bytes, skip);
+        elements[i].low = key_of(elements[i].bytes, skip + KEY_BYTES / 2);
+    }
     qsort(elements, count, sizeof *elements, by_key);
     for (size_t at = 0, end; at < count; at = end) {
-        for (end = at; end < count && elements[end].key == elements[at].key;)
+        for (end = at; end < count && by_key(&elements[at], &elements[end]) == 0;)
             end++;
         if (end - at < count) /* else they are all the same */
-            sort_elements(elements + at, end - at, skip + 8);
+            sort_elements(elements + at, end - at, skip + KEY_BYTES);
     }
 }
 

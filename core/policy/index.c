@@ -156,6 +156,28 @@ static LEX_STATUS index_pairs(struct lex_loader *loader)
     return LEX_OK;
 }
 
+static void add_ruled(const struct lex_terms *actors, struct lex_term *term, lex_term_id id)
+{
+    const struct lex_term *actor = &actors->items[id];
+    if ((actor->paired == 0 && !actor->any_action) || term->ruled_count == LEX_RULED_MORE)
+        return;
+    if (term->ruled_count == LEX_RULED_MAX)
+        term->ruled_count = LEX_RULED_MORE;
+    else
+        term->ruled[term->ruled_count++] = (struct lex_ruled){actor->paired, id, actor->any_action};
+}
+
+/* A user of a group of a role finds the role's rules without a look at what lies between. */
+static void gather_ruled(struct lex_terms *actors)
+{
+    for (lex_term_id id = 0; id < actors->count; id++) {
+        struct lex_term *term = &actors->items[id];
+        add_ruled(actors, term, id);
+        for (size_t i = 0; i < term->above.count; i++)
+            add_ruled(actors, term, term->above.items[i]);
+    }
+}
+
 /* ---- conflicts ---- */
 
 static int by_term(const void *a, const void *b)
@@ -214,5 +236,6 @@ LEX_STATUS lex_load_index(struct lex_loader *loader)
 {
     LEX_TRY(sort_rules(loader));
     LEX_TRY(index_pairs(loader));
+    gather_ruled(&loader->policy->terms[LEX_KIND_ACTOR]);
     return index_conflicts(loader);
 }

@@ -502,6 +502,22 @@ static LEX_STATUS load_shadows(struct lex_loader *loader)
     return LEX_OK;
 }
 
+/* What signed statements could change a decision: the others need not be verified. */
+static void note_asked(struct lex_policy *policy)
+{
+    struct lex_policy_info *info = &policy->info;
+    for (size_t i = 0; i < policy->facts_count; i++)
+        info->asks_facts = info->asks_facts || policy->facts[i].source == LEX_FACT_CONTEXT;
+    info->asks_approvals = policy->options.approver_term != LEX_TERM_UNKNOWN;
+    for (size_t i = 0; i < policy->conditions_count; i++)
+        info->asks_approvals =
+            info->asks_approvals || policy->conditions[i].type == LEX_CONDITION_APPROVAL;
+    for (size_t i = 0; i < info->shadows_count; i++) {
+        info->asks_facts = info->asks_facts || policy->shadows[i]->info.asks_facts;
+        info->asks_approvals = info->asks_approvals || policy->shadows[i]->info.asks_approvals;
+    }
+}
+
 static void loader_fini(struct lex_loader *loader)
 {
     lex_arena_fini(&loader->tree);
@@ -510,6 +526,7 @@ static void loader_fini(struct lex_loader *loader)
         free(loader->edges[kind]);
     }
     lex_names_fini(&loader->declared);
+    lex_names_fini(&loader->known_lists);
     lex_names_fini(&loader->known_conditions);
     free(loader->conditions);
     free(loader->conditions_rule);
@@ -536,6 +553,7 @@ LEX_STATUS lex_load_set(const struct lex_policy_document *documents, size_t coun
     LEX_TRY(compile(&loader));
     if (!shadow)
         LEX_TRY(load_shadows(&loader));
+    note_asked(loader.policy);
     *ret_policy = loader.policy;
     loader.policy = NULL;
     return LEX_OK;

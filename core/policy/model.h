@@ -46,8 +46,19 @@ struct lex_terms_above {
     size_t count;
 };
 
+/* An actor with rules, and which actions they can be about. */
+struct lex_ruled {
+    uint64_t paired; /* a bit (lex_action_bit) for each action it has rules with */
+    lex_term_id actor;
+    bool any_action; /* it has rules with any action */
+};
+enum { LEX_RULED_MAX = 2, LEX_RULED_MORE = 255 };
+
 struct lex_term {
     /* What a decision reads; the rest is for messages. */
+    struct lex_ruled ruled[LEX_RULED_MAX]; /* of an actor: itself and those above it that have
+                                              rules, kept in place where they are few */
+    uint8_t ruled_count;                   /* or LEX_RULED_MORE: look at each of them */
     struct lex_terms_above above;   /* through member_of and implies: what it is, or entails */
     struct lex_terms_above granted; /* of an action: those whose permits cover it: what it is a
                                        member_of, and what implies it with "grants" (which stands

@@ -25,6 +25,7 @@ struct lex_policy_info {
     int64_t effective_until_us; /* INT64_MAX when absent; exclusive */
     size_t terms, relations, constraints;
     size_t documents_count, shadows_count;
+    bool asks_facts, asks_approvals; /* an attestation of that kind could change a decision */
     bool remembers; /* a rate limit or a conflict between actions: decisions need the partition's
                        history */
     uint8_t history_hash[32]; /* of what the history must hold: two policies with the same one read

@@ -322,18 +322,24 @@ static LEX_STATUS read_said(struct lex_loader *loader, const struct relation *re
     return LEX_OK;
 }
 
+/* Rules with the same lists, as most of a large policy has, share one copy: it stays near. */
 static LEX_STATUS keep_lists(struct lex_loader *loader, struct lex_rule *rule)
 {
     static const uint32_t none[1];
-    size_t bytes = loader->list_count * sizeof *loader->list;
+    struct lex_span bytes = lex_span_of(loader->list, loader->list_count * sizeof *loader->list);
     rule->lists = none;
-    if (bytes == 0)
+    if (bytes.len == 0)
         return LEX_OK;
-    uint32_t *lists = lex_arena_alloc(&loader->policy->arena, bytes);
-    if (lists == NULL)
+    const struct lex_name *known = lex_names_find(&loader->known_lists, bytes);
+    if (known != NULL) {
+        rule->lists = (const uint32_t *)(const void *)known->text.data;
+        return LEX_OK;
+    }
+    bytes = lex_arena_dup(&loader->policy->arena, bytes);
+    if (lex_span_absent(bytes) ||
+        lex_names_put(&loader->known_lists, bytes, (struct lex_name){.term = 0}) != LEX_OK)
         return lex_load_no_memory(loader);
-    memcpy(lists, loader->list, bytes);
-    rule->lists = lists;
+    rule->lists = (const uint32_t *)(const void *)bytes.data;
     return LEX_OK;
 }
 

@@ -20,6 +20,16 @@ static bool was_used(void *context, struct lex_span kid, struct lex_span jti, in
     return lex_history_next(p->history, &key, since_us, &cursor) != NULL;
 }
 
+/* Verifying costs more than deciding: only what the policy, or one beside it, may ask for. */
+static unsigned asked_for(const struct lex_worker *w)
+{
+    const struct lex_policy_info *info = lex_policy_info(w->policy);
+    unsigned kinds = 1u << LEX_STATEMENT_IDENTITY;
+    kinds |= info->asks_facts ? 1u << LEX_STATEMENT_FACT : 0;
+    kinds |= info->asks_approvals ? 1u << LEX_STATEMENT_APPROVAL : 0;
+    return kinds;
+}
+
 static enum lex_status gather_statements(struct lex_worker *w, struct slot *slot,
                                          const struct lex_request *request,
                                          const uint8_t fingerprint[32], struct lex_facts *ret_facts)
@@ -31,7 +41,7 @@ static enum lex_status gather_statements(struct lex_worker *w, struct slot *slot
         .now_us = w->wall_us,
         .used = was_used,
         .used_context = slot->partition,
-        .kinds = LEX_STATEMENTS_ALL,
+        .kinds = asked_for(w),
     };
     struct lex_identity_problems *problems = lex_arena_calloc(&w->arena, 1, sizeof *problems);
     if (problems == NULL)

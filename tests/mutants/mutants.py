@@ -107,7 +107,7 @@ MUTANTS = [
     # permission
     ("one_covered_class_covers_all", "decision/permission.c", "        whole = false;\n", "        whole = i == 0;\n"),
     ("the_last_permit_counts_not_the_best", "decision/permission.c",
-     "if (best.permit == NULL || permit->judgement.bound > best.bound)", "if (true)"),
+     "if (best.permit == NULL || permit->bound > best.bound)", "if (true)"),
     ("unknown_permits_approve_in_strict", "decision/permission.c",
      "bool whole = true, permissive = eval->mode == LEX_MODE_PERMISSIVE;",
      "bool whole = true, permissive = eval->mode != LEX_MODE_PARANOID;"),

@@ -28,6 +28,7 @@ static int replay(const char *path)
         return EXIT_FAILURE;
     memcpy(exact, whole, size);
     (void)LLVMFuzzerTestOneInput(exact, size);
+    (void)printf("ok - %s\n", path);
     free(exact);
     return EXIT_SUCCESS;
 }

@@ -171,6 +171,7 @@ LEX_STATUS lex_offline_facts(struct lex_offline *offline, const char *path, stru
     if (path == NULL)
         return LEX_OK;
     lex_buf_fini(&offline->facts);
+    lex_buf_init(&offline->facts, LEX_TEXT_FILE_MAX_BYTES);
     LEX_TRY(lex_text_file_read(path, &offline->facts, err));
     struct lex_case_text document = {path, lex_buf_span(&offline->facts)};
     enum lex_status status = lex_json_parse(&offline->arena, document.text, &node, &problem);

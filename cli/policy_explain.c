@@ -247,6 +247,7 @@ static enum lex_status explain_file(struct lex_offline *offline, const struct fl
 {
     LEX_CLEANUP(lex_buf_fini) struct lex_buf text;
     struct lex_case one;
+    lex_buf_init(&text, LEX_TEXT_FILE_MAX_BYTES);
     LEX_TRY(lex_text_file_read(flags->request, &text, err));
     const struct lex_case_text document = {
         strcmp(flags->request, "-") == 0 ? "stdin" : flags->request, lex_buf_span(&text)};

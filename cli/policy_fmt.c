@@ -65,6 +65,7 @@ static enum lex_exit format_file(const struct lex_cli_usage *usage, const char *
     struct lex_error err;
     const char *source = strcmp(path, "-") == 0 ? "stdin" : path;
     lex_buf_init(&made, FORMATTED_MAX_BYTES);
+    lex_buf_init(&text, LEX_TEXT_FILE_MAX_BYTES);
     if (lex_text_file_read(path, &text, &err) != LEX_OK ||
         lex_policy_format(lex_buf_span(&text), source, &made, &err) != LEX_OK)
         return (enum lex_exit)lex_cli_fail(usage, LEX_EXIT_USAGE, "%s", err.text);

@@ -6,6 +6,7 @@
 
 #include "cli/cluster.h"
 #include "cli/input.h"
+#include "cli/text_file.h"
 #include "consumer/policy_topic.h"
 #include "core/crypto/jwt.h"
 
@@ -178,7 +179,7 @@ static enum lex_status load_config(struct run *run, struct lex_error *err)
 static int publish_file(struct run *run, const char *path)
 {
     struct lex_error err = {{0}};
-    if (load_config(run, &err) != LEX_OK || lex_input_read(path, &run->text, &err) != LEX_OK)
+    if (load_config(run, &err) != LEX_OK || lex_text_file_read(path, &run->text, &err) != LEX_OK)
         return lex_cli_fail(&usage, LEX_EXIT_USAGE, "%s", err.text);
     while (run->text.len > 0 && strchr("\r\n", run->text.data[run->text.len - 1]) != NULL)
         run->text.len--;

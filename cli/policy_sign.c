@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/input.h"
+#include "cli/text_file.h"
 #include "core/identity/token.h"
 #include "core/policy/policy.h"
 
@@ -58,7 +59,7 @@ int lex_cli_policy_sign(int argc, char **argv)
         return parsed == 1 ? LEX_EXIT_OK : LEX_EXIT_USAGE;
     if (lex_crypto_init(&err) != LEX_OK)
         return lex_cli_fail(&usage, LEX_EXIT_INTERNAL, "%s", err.text);
-    if (lex_input_read(operands.items[0], &document, &err) != LEX_OK ||
+    if (lex_text_file_read(operands.items[0], &document, &err) != LEX_OK ||
         lex_signer_load(key_path, &signer, &err) != LEX_OK)
         return lex_cli_fail(&usage, LEX_EXIT_USAGE, "%s", err.text);
     int status = LEX_EXIT_NO;

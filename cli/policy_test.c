@@ -332,6 +332,7 @@ static enum lex_status run_document(struct run *run, const struct lex_case_text 
 static enum lex_status run_file(struct run *run, const char *path, struct lex_error *err)
 {
     LEX_CLEANUP(lex_buf_fini) struct lex_buf text;
+    lex_buf_init(&text, LEX_TEXT_FILE_MAX_BYTES);
     LEX_TRY(lex_text_file_read(path, &text, err));
     const struct lex_case_text document = {path, lex_buf_span(&text)};
     return run_document(run, &document, err);

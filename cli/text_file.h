@@ -9,9 +9,9 @@
 enum { LEX_TEXT_FILE_MAX_BYTES = 64 << 20 };
 
 /* @param path "-" is standard input
- * @owns   *ret_text is the caller's: lex_buf_fini, also after a failure
- * @errors LEX_REJECT it cannot be opened or read; LEX_LIMIT over LEX_TEXT_FILE_MAX_BYTES */
-LEX_STATUS lex_text_file_read(const char *path, struct lex_buf *ret_text, struct lex_error *err);
+ * @param text initialised by the caller, who gives it its ceiling
+ * @errors LEX_REJECT it cannot be opened or read: err names it; LEX_LIMIT over the ceiling */
+LEX_STATUS lex_text_file_read(const char *path, struct lex_buf *text, struct lex_error *err);
 
 /* Whether the path can be read at all, as a file or a directory: "unreadable" is another exit
  * status than "invalid". */

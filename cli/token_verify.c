@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/input.h"
+#include "cli/text_file.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/identity/token.h"
@@ -193,7 +194,7 @@ static enum lex_status read_jwks(struct trust *trust, struct lex_error *err)
     struct lex_error why;
     LEX_CLEANUP(lex_buf_fini) struct lex_buf text;
     lex_buf_init(&text, LEX_JWKS_MAX_BYTES + 1);
-    LEX_TRY(lex_input_read(jwks_path, &text, err));
+    LEX_TRY(lex_text_file_read(jwks_path, &text, err));
     struct lex_span kept = lex_arena_dup(trust->arena, lex_buf_span(&text));
     if (lex_span_absent(kept))
         return lex_fail(err, LEX_LIMIT, "no memory for the key set");
@@ -336,7 +337,7 @@ int lex_cli_token_verify(int argc, char **argv)
     lex_arena_init(&arena, 64 << 10, ARENA_MAX_BYTES);
     int status = LEX_EXIT_USAGE;
     if (check_flags(&err) == LEX_OK && read_call(&call, &err) == LEX_OK &&
-        lex_input_read(operands.count > 0 ? operands.items[0] : "-", &text, &err) == LEX_OK)
+        lex_text_file_read(operands.count > 0 ? operands.items[0] : "-", &text, &err) == LEX_OK)
         status = verify(lex_input_trim(lex_buf_span(&text)), &call, &arena);
     else
         status = lex_cli_fail(&usage, LEX_EXIT_USAGE, "%s", err.text);

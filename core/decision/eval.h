@@ -6,7 +6,8 @@
  *
  * The way through the files: names.c (what was said -> terms), match.c (terms -> rules), facts.c
  * and expression.c (facts -> truths), conditions.c (truths -> bounds), evaluate.c and permission.c
- * (the steps), tally.c (bounds -> verdict), decide.c (the whole). */
+ * (the steps), tally.c (bounds -> verdict), record.c (what the entry
+ * keeps), decide.c (the whole). */
 #ifndef LEX_DECISION_EVAL_H
 #define LEX_DECISION_EVAL_H
 
@@ -215,11 +216,13 @@ LEX_STATUS lex_fact_value(const struct lex_json *node, struct lex_arena *arena,
 bool lex_request_field_governed(uint8_t field);
 /* Note a fact that decided. */
 void lex_eval_note(struct lex_eval *eval, const struct lex_read *read);
+/* One recorded fact of the engine's own; NULL when it was not recorded. */
+const struct lex_fact *lex_recorded(const struct lex_decide_input *input, struct lex_span name);
+
+/* ---- record.c ---- */
 /* What was noted, the engine's own facts first, as it stands in an entry.
  * @errors LEX_LIMIT the arena is full, or the engine's own facts do not fit */
 LEX_STATUS lex_eval_facts(struct lex_eval *eval, struct lex_fact_list *ret_facts);
-/* One recorded fact of the engine's own; NULL when it was not recorded. */
-const struct lex_fact *lex_recorded(const struct lex_decide_input *input, struct lex_span name);
 
 /* ---- expression.c ---- */
 struct lex_truth lex_truth_and(struct lex_truth a, struct lex_truth b);

@@ -16,6 +16,16 @@ void lex_eval_use_statement(struct lex_eval *eval, uint8_t statement)
         eval->valid_until_us = facts->statements[statement].expires_us;
 }
 
+/* A machine, or a member of machines. */
+static bool is_ai(const struct lex_policy *policy, lex_term_id actor)
+{
+    const struct lex_term *term = lex_policy_term(policy, LEX_KIND_ACTOR, actor);
+    bool ai = term->ai;
+    for (size_t i = 0; i < term->above.count && !ai; i++)
+        ai = lex_policy_term(policy, LEX_KIND_ACTOR, term->above.items[i])->ai;
+    return ai;
+}
+
 static bool counts(const struct lex_eval *eval, const struct lex_approval *approval,
                    lex_term_id approver, uint32_t timeout_s, lex_term_id *ret_term)
 {
@@ -26,8 +36,7 @@ static bool counts(const struct lex_eval *eval, const struct lex_approval *appro
         return false;
     if (!lex_span_absent(facts->requester_key) && lex_span_eq(facts->requester_key, approval->key))
         return false;
-    if (age_us > (int64_t)timeout_s * 1000000 ||
-        lex_policy_term(eval->policy, LEX_KIND_ACTOR, term)->ai)
+    if (age_us > (int64_t)timeout_s * 1000000 || is_ai(eval->policy, term))
         return false;
     *ret_term = term;
     return lex_policy_is_a(eval->policy, LEX_KIND_ACTOR, term, approver);

@@ -35,7 +35,7 @@ static bool in_window(struct lex_eval *eval, const struct lex_condition *conditi
 
 static struct lex_truth known(bool truth)
 {
-    lex_belnap value = truth ? LEX_TRUE : LEX_FALSE;
+    lex_truths value = truth ? LEX_TRUE : LEX_FALSE;
     return (struct lex_truth){value, value};
 }
 
@@ -88,7 +88,7 @@ enum { GRANT_FALSE, GRANT_UNKNOWN, GRANT_TRUE };
 
 static int grant_of(struct lex_eval *eval, struct lex_truth truth)
 {
-    lex_belnap established = eval->caller_trusted ? truth.all : truth.trusted;
+    lex_truths established = eval->caller_trusted ? truth.all : truth.trusted;
     if (established == LEX_TRUE)
         return GRANT_TRUE;
     if (established == LEX_FALSE || truth.all == LEX_FALSE)
@@ -148,7 +148,7 @@ enum lex_match lex_judge_restriction(struct lex_eval *eval, const struct lex_rul
         all = lex_truth_and(all,
                             lex_eval_condition(eval, rule, &eval->policy->conditions[conditions[i]],
                                                LEX_SIDE_RESTRICTION));
-    lex_belnap excluded = eval->caller_trusted ? all.all : all.trusted;
+    lex_truths excluded = eval->caller_trusted ? all.all : all.trusted;
     if (excluded == LEX_FALSE)
         return LEX_MATCH_NO;
     return all.trusted == LEX_TRUE || all.all == LEX_TRUE ? LEX_MATCH_YES : LEX_MATCH_MAYBE;
@@ -209,13 +209,29 @@ bool lex_judge_trigger(struct lex_eval *eval, const struct lex_constraint *const
         all = lex_truth_and(all, lex_eval_condition(eval, NULL, condition, LEX_SIDE_TRIGGER));
         required = required || names_required(eval, condition);
     }
-    if ((all.trusted & LEX_TRUE) != 0 || (all.trusted != LEX_FALSE && (all.all & LEX_TRUE) != 0))
+    if ((all.trusted & LEX_TRUE) != 0)
         return true;
-    lex_belnap settled = eval->caller_trusted ? all.all : all.trusted;
-    return settled == LEX_UNKNOWN && required;
+    if (all.trusted == LEX_FALSE)
+        return false;
+    if ((all.all & LEX_TRUE) != 0)
+        return true;
+    lex_truths settled = eval->caller_trusted ? all.all : all.trusted;
+    return required && (settled & LEX_UNKNOWN) != 0;
 }
 
 /* ---- obligations ---- */
+
+/* A condition's text as an obligation says it: an entry has to hold 32 of them. */
+static struct lex_span said(struct lex_eval *eval, struct lex_span text)
+{
+    if (text.len <= LEX_OBLIGATION_TEXT_MAX_BYTES)
+        return text;
+    eval->tally.cut++;
+    text.len = LEX_OBLIGATION_TEXT_MAX_BYTES;
+    while (text.len != 0 && (text.data[text.len] & 0xc0) == 0x80)
+        text.len--;
+    return text;
+}
 
 void lex_oblige_approval(struct lex_eval *eval, struct lex_span rule, uint32_t quorum,
                          struct lex_span condition, struct lex_span action)
@@ -225,16 +241,17 @@ void lex_oblige_approval(struct lex_eval *eval, struct lex_span rule, uint32_t q
                                         .quorum = (int32_t)quorum,
                                         .timeout_s = LEX_APPROVAL_DEFAULT_S,
                                         .rule = rule,
-                                        .condition = condition,
+                                        .condition = said(eval, condition),
                                         .action = action};
     lex_tally_oblige(&eval->tally, &obligation);
 }
 
-static struct lex_obligation obligation_of(const struct lex_eval *eval, const struct lex_rule *rule,
+static struct lex_obligation obligation_of(struct lex_eval *eval, const struct lex_rule *rule,
                                            const struct lex_condition *condition)
 {
-    struct lex_obligation obligation = {
-        .type = LEX_OBLIGATION_TYPE_VERIFY, .rule = rule->id, .condition = condition->text};
+    struct lex_obligation obligation = {.type = LEX_OBLIGATION_TYPE_VERIFY,
+                                        .rule = rule->id,
+                                        .condition = said(eval, condition->text)};
     if (condition->type != LEX_CONDITION_APPROVAL)
         return obligation;
     lex_term_id approver = condition->approval.approver;

@@ -149,9 +149,13 @@ static enum lex_match did_other(struct lex_eval *eval, const struct lex_conflict
     enum lex_match found =
         eval->input->recorded != NULL ? recorded(eval, name) : remembered(eval, conflict, other);
     for (size_t i = 0; i < eval->duties_count; i++)
-        if (lex_span_eq(eval->duties[i].name, name))
+        if (lex_span_eq(eval->duties[i].name, name)) {
+            /* the same conflict for the tool, or another of the same id, which one name cannot tell
+             */
+            eval->reads_cut = eval->reads_cut || eval->duties[i].of != conflict;
             return found;
-    struct lex_read read = {.name = name, .provenance = LEX_PROVENANCE_SERVER};
+        }
+    struct lex_read read = {.name = name, .provenance = LEX_PROVENANCE_SERVER, .of = conflict};
     read.json = found == LEX_MATCH_YES ? LEX_SPAN("true") : LEX_SPAN("false");
     if (found == LEX_MATCH_MAYBE)
         return found;

@@ -30,16 +30,17 @@ struct lex_tally {
 
 /* ---- truths (policy.md section 5) ---- */
 
-/* A truth has two bits: may be true, may be false. None of them is unknown: nothing is known. Both
- * is a name that the policy does not know, in a trigger: it may be any (N. Belnap, "A useful
- * four-valued logic", 1977). AND, OR and NOT on the bits are Kleene's on the first three. */
-typedef uint8_t lex_belnap;
-enum { LEX_UNKNOWN = 0, LEX_TRUE = 1, LEX_FALSE = 2, LEX_BOTH = 3 };
+/* A truth is a set of what may be the case: true, false, unknown. Nearly always it is one of them,
+ * and AND, OR and NOT are Kleene's. In a trigger, a name that the policy does not know may be any,
+ * so a test on it is true or false: both. The connectives work on each pair of members, so "both
+ * and unknown" is false or unknown, and a trigger can still be met. */
+typedef uint8_t lex_truths;
+enum { LEX_TRUE = 1, LEX_FALSE = 2, LEX_UNKNOWN = 4, LEX_BOTH = LEX_TRUE | LEX_FALSE };
 
 /* The same question asked twice: of the server's and attested facts, and of all of them. Where the
  * first is known the second is the same. */
 struct lex_truth {
-    lex_belnap trusted, all;
+    lex_truths trusted, all;
 };
 
 /* Where a condition stands decides what its truth does. */
@@ -75,6 +76,7 @@ struct lex_read {
     enum lex_provenance provenance;
     const struct lex_value *value; /* or NULL, and the JSON text */
     struct lex_span json;
+    const struct lex_conflict *of; /* of a duty */
 };
 
 /* A rate limit that was looked at; reserved once the verdict is approved. */
@@ -86,6 +88,17 @@ struct lex_rate_use {
     bool reserved;
 };
 enum { LEX_RATES_MAX = 16 }; /* looked at in one evaluation; one more is unknown */
+
+/* A fact's reading, as it is: the way to an argument can be long, and rules ask again for each
+ * class.
+ */
+struct lex_reading {
+    bool trusted_present, all_present;
+    bool ill_typed; /* there, but not of the type that options.facts declares */
+    const struct lex_value *trusted,
+        *all; /* NULL with `present`: there, but of no comparable type */
+};
+enum { LEX_READINGS_KEPT = 16 };
 
 struct lex_eval {
     const struct lex_decide_input *input;
@@ -108,6 +121,7 @@ struct lex_eval {
     size_t classes_count, unknown_classes;
     const struct lex_class *class; /* the one that data_class means now, NULL: none */
     size_t warnings_count, reads_count, rates_count, duties_count;
+    uint32_t readings_kept;   /* a bit for each of `readings` that is set */
     uint32_t statements_used; /* a bit for each of facts->statements */
     int64_t valid_until_us;
     bool failed;    /* the arena is full: EVALUATION_ERROR, whatever else was found */
@@ -118,6 +132,10 @@ struct lex_eval {
                                         those whose permits alone cover it */
     struct lex_rule_list rules[LEX_RULE_VERBS];
     struct lex_tally tally;
+    struct {
+        uint32_t fact;
+        struct lex_reading reading;
+    } readings[LEX_READINGS_KEPT];
     struct lex_class classes_inside[LEX_EVAL_CLASSES_INLINE];
     struct lex_span warnings[LEX_DECISION_WARNINGS_MAX];
     struct lex_read reads[LEX_DECISION_FACTS_MAX];
@@ -200,13 +218,7 @@ bool lex_permit_covers(const struct lex_eval *eval, const struct lex_rule *rule,
 bool lex_permit_resource(const struct lex_eval *eval, const struct lex_rule *rule);
 
 /* ---- facts.c ---- */
-/* A fact as its two readers see it. `value` NULL with `present`: there, but of no comparable type.
- */
-struct lex_reading {
-    bool trusted_present, all_present;
-    bool ill_typed; /* there, but not of the type that options.facts declares */
-    const struct lex_value *trusted, *all;
-};
+/* A fact as its two readers see it. */
 struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact);
 /* A JSON value as a fact has it. @errors LEX_REJECT an object, a list of other than strings, a
  * number that no double holds; LEX_LIMIT the arena is full */

@@ -52,38 +52,42 @@ static enum lex_reason code_of_forbid(const struct lex_eval *eval, const struct 
                                     : LEX_REASON_UNKNOWN_DATA_CLASS;
 }
 
-/* Those that are in force, true ones before unknown ones. */
-static size_t in_force(struct lex_eval *eval, const struct lex_rule **rules,
+/* Those that are in force, true ones before unknown ones; `forbids` has room for all. */
+static size_t in_force(struct lex_eval *eval, struct forbid *forbids, const struct lex_rule **rules,
                        enum lex_reason *ret_code)
 {
     const struct lex_rule_list *list = &eval->rules[LEX_VERB_FORBIDS];
     size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        forbids[i] = match_forbid(eval, list->items[i]);
     for (int wanted = LEX_MATCH_YES; wanted != LEX_MATCH_NO; wanted--)
         for (size_t i = 0; i < list->count; i++) {
-            struct forbid forbid = match_forbid(eval, list->items[i]);
-            if ((int)forbid.match != wanted)
+            if ((int)forbids[i].match != wanted)
                 continue;
             if (count == 0)
-                *ret_code = code_of_forbid(eval, &forbid);
-            rules[count++] = forbid.rule;
+                *ret_code = code_of_forbid(eval, &forbids[i]);
+            rules[count++] = forbids[i].rule;
         }
     return count;
 }
 
 static void step_forbids(struct lex_eval *eval)
 {
-    const struct lex_rule *inside[LEX_EVAL_RULES_INLINE], **rules = inside;
+    const struct lex_rule *few_rules[LEX_EVAL_RULES_INLINE], **rules = few_rules;
+    struct forbid few[LEX_EVAL_RULES_INLINE], *forbids = few;
     enum lex_reason code = LEX_REASON_FORBIDDEN;
     size_t most = eval->rules[LEX_VERB_FORBIDS].count;
     if (most == 0)
         return;
-    if (most > LEX_EVAL_RULES_INLINE)
+    if (most > LEX_EVAL_RULES_INLINE) {
         rules = lex_arena_alloc(eval->arena, most * sizeof(const struct lex_rule *));
-    if (rules == NULL) {
+        forbids = lex_arena_alloc(eval->arena, most * sizeof *forbids);
+    }
+    if (rules == NULL || forbids == NULL) {
         eval->failed = true;
         return;
     }
-    size_t count = in_force(eval, rules, &code);
+    size_t count = in_force(eval, forbids, rules, &code);
     if (count == 0 || !lex_tally_lower(&eval->tally, LEX_OUTCOME_DENIED, code))
         return;
     for (size_t i = 0; i < count; i++)

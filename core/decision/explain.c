@@ -13,10 +13,9 @@ struct explainer {
 
 /* ---- conditions ---- */
 
-static const char *word_of(lex_belnap truth)
+static const char *word_of(lex_truths truth)
 {
-    static const char *const words[] = {"unknown", "true", "false", "unknown"};
-    return words[truth];
+    return truth == LEX_TRUE ? "true" : truth == LEX_FALSE ? "false" : "unknown";
 }
 
 /* What a condition read: the notes that it left, on a list that was empty before. */
@@ -41,8 +40,9 @@ static enum lex_status explain_condition(struct explainer *x, const struct lex_r
 {
     const struct lex_condition *condition = &x->eval.policy->conditions[number];
     x->eval.reads_count = 0;
+    x->eval.readings_kept = 0; /* so that this condition notes what it reads, too */
     struct lex_truth truth = lex_eval_condition(&x->eval, rule, condition, side);
-    lex_belnap trusted = x->eval.caller_trusted ? truth.all : truth.trusted;
+    lex_truths trusted = x->eval.caller_trusted ? truth.all : truth.trusted;
     bool said = trusted != LEX_TRUE && trusted != LEX_FALSE;
     *ret = (struct lex_explained_condition){
         .text = condition->text,

@@ -5,19 +5,21 @@
  * written, and neither does its entry. */
 #include "core/decision/eval.h"
 
-/* ---- four-valued logic on two bits ---- */
+/* ---- logic on sets of truths ---- */
 
-static lex_belnap both_true(lex_belnap a, lex_belnap b)
+static lex_truths both_true(lex_truths a, lex_truths b)
 {
-    return (lex_belnap)((a & b & LEX_TRUE) | ((a | b) & LEX_FALSE));
+    bool unknown = ((a & LEX_UNKNOWN) != 0 && (b & (LEX_UNKNOWN | LEX_TRUE)) != 0) ||
+                   ((b & LEX_UNKNOWN) != 0 && (a & (LEX_UNKNOWN | LEX_TRUE)) != 0);
+    return (lex_truths)((a & b & LEX_TRUE) | ((a | b) & LEX_FALSE) | (unknown ? LEX_UNKNOWN : 0));
 }
 
-static lex_belnap negated(lex_belnap a)
+static lex_truths negated(lex_truths a)
 {
-    return (lex_belnap)((a & LEX_TRUE) << 1 | a >> 1);
+    return (lex_truths)((a & LEX_TRUE) << 1 | (a & LEX_FALSE) >> 1 | (a & LEX_UNKNOWN));
 }
 
-static lex_belnap known(bool truth)
+static lex_truths known(bool truth)
 {
     return truth ? LEX_TRUE : LEX_FALSE;
 }
@@ -45,7 +47,7 @@ static bool number_of(const struct lex_value *value, double *ret)
     return value->type == LEX_VALUE_LONG || value->type == LEX_VALUE_DOUBLE;
 }
 
-static lex_belnap equal(const struct lex_value *a, const struct lex_value *b)
+static lex_truths equal(const struct lex_value *a, const struct lex_value *b)
 {
     double x, y;
     if (a->type == LEX_VALUE_BOOL && b->type == LEX_VALUE_BOOL)
@@ -57,7 +59,7 @@ static lex_belnap equal(const struct lex_value *a, const struct lex_value *b)
     return LEX_UNKNOWN;
 }
 
-static lex_belnap ordered(const struct lex_value *a, const struct lex_value *b, enum lex_op op)
+static lex_truths ordered(const struct lex_value *a, const struct lex_value *b, enum lex_op op)
 {
     double x, y;
     if (!number_of(a, &x) || !number_of(b, &y))
@@ -75,7 +77,7 @@ static bool has_part(struct lex_span text, struct lex_span part)
     return part.len == 0 || memmem(text.data, text.len, part.data, part.len) != NULL;
 }
 
-static lex_belnap contains(const struct lex_value *a, const struct lex_value *b)
+static lex_truths contains(const struct lex_value *a, const struct lex_value *b)
 {
     if (b->type != LEX_VALUE_STRING)
         return LEX_UNKNOWN;
@@ -89,7 +91,7 @@ static lex_belnap contains(const struct lex_value *a, const struct lex_value *b)
     return LEX_FALSE;
 }
 
-static lex_belnap compare(enum lex_op op, const struct lex_value *a, const struct lex_value *b)
+static lex_truths compare(enum lex_op op, const struct lex_value *a, const struct lex_value *b)
 {
     if (a == NULL || b == NULL)
         return LEX_UNKNOWN;
@@ -130,15 +132,15 @@ static struct lex_truth comparison(struct lex_eval *eval, const struct lex_node 
                               compare(node->op, a.all, b.all)};
 }
 
-static lex_belnap truth_of(const struct lex_value *value)
+static lex_truths truth_of(const struct lex_value *value)
 {
     return value == NULL || value->type != LEX_VALUE_BOOL ? LEX_UNKNOWN : known(value->boolean);
 }
 
 /* An or of equals. */
-static lex_belnap in_list(const struct lex_value *value, const struct lex_node *node)
+static lex_truths in_list(const struct lex_value *value, const struct lex_node *node)
 {
-    lex_belnap result = LEX_FALSE;
+    lex_truths result = LEX_FALSE;
     for (size_t i = 0; i < node->list.count; i++) {
         struct lex_value hold = {.type = LEX_VALUE_NULL};
         struct lex_reading item = operand(NULL, &node->list.items[i], &hold);
@@ -155,7 +157,7 @@ static struct lex_truth exists(struct lex_eval *eval, const struct lex_node *nod
     struct lex_reading reading = lex_eval_read(eval, node->a.fact);
     bool certain = fact->source == LEX_FACT_ARGUMENT || fact->source == LEX_FACT_TOKEN ||
                    (fact->source == LEX_FACT_REQUEST && lex_request_field_governed(fact->field));
-    lex_belnap absent = certain ? LEX_FALSE : LEX_UNKNOWN;
+    lex_truths absent = certain ? LEX_FALSE : LEX_UNKNOWN;
     if (reading.ill_typed)
         return (struct lex_truth){LEX_UNKNOWN, LEX_UNKNOWN};
     if (!reading.all_present)
@@ -165,14 +167,14 @@ static struct lex_truth exists(struct lex_eval *eval, const struct lex_node *nod
 
 /* ---- membership in the request's sets ---- */
 
-static struct lex_truth same(lex_belnap truth)
+static struct lex_truth same(lex_truths truth)
 {
     return (struct lex_truth){truth, truth};
 }
 
 /* A name that the policy does not know may be any: a trigger that it could meet is in force, a
  * grant or an exclusion that rests on it is not established. */
-static lex_belnap unknown_name(enum lex_side side)
+static lex_truths unknown_name(enum lex_side side)
 {
     return side == LEX_SIDE_TRIGGER ? LEX_BOTH : LEX_UNKNOWN;
 }

@@ -103,7 +103,7 @@ static struct lex_reading read_recorded(struct lex_eval *eval, struct lex_span n
         eval->failed = true;
         return both(false, NULL);
     }
-    struct lex_read read = {name, LEX_PROVENANCE_SERVER, NULL, fact->value};
+    struct lex_read read = {name, LEX_PROVENANCE_SERVER, NULL, fact->value, NULL};
     lex_eval_note(eval, &read);
     return both(true, value_of(eval, node));
 }
@@ -152,7 +152,7 @@ static struct lex_reading read_argument(struct lex_eval *eval, const struct lex_
     if (node == NULL)
         return both(false, NULL);
     const struct lex_value *value = value_of(eval, node);
-    struct lex_read read = {fact->name, LEX_PROVENANCE_SERVER, value, {NULL, 0}};
+    struct lex_read read = {fact->name, LEX_PROVENANCE_SERVER, value, {NULL, 0}, NULL};
     if (value == NULL)
         read.json = canonical(eval, node);
     if (value != NULL || !lex_span_absent(read.json))
@@ -176,7 +176,7 @@ static struct lex_reading read_token(struct lex_eval *eval, const struct lex_fac
         eval->input->facts == NULL ? NULL : find_member(&eval->input->facts->token, fact->path);
     if (value == NULL)
         return both(false, NULL);
-    struct lex_read read = {fact->name, LEX_PROVENANCE_SERVER, value, {NULL, 0}};
+    struct lex_read read = {fact->name, LEX_PROVENANCE_SERVER, value, {NULL, 0}, NULL};
     lex_eval_note(eval, &read);
     return both(true, value);
 }
@@ -209,7 +209,7 @@ static struct lex_reading read_said(struct lex_eval *eval, const struct lex_fact
                                                                 : value->text;
     }
     struct lex_reading reading = read_text(eval, text, false);
-    struct lex_read read = {fact->name, LEX_PROVENANCE_CALLER, reading.all, {NULL, 0}};
+    struct lex_read read = {fact->name, LEX_PROVENANCE_CALLER, reading.all, {NULL, 0}, NULL};
     if (reading.all != NULL)
         lex_eval_note(eval, &read);
     return reading;
@@ -304,7 +304,7 @@ static struct lex_reading read_attested(struct lex_eval *eval, const struct lex_
         value = &attested->member.value;
         lex_eval_use_statement(eval, attested->statement);
     }
-    struct lex_read read = {fact->name, LEX_PROVENANCE_ATTESTED, value, {NULL, 0}};
+    struct lex_read read = {fact->name, LEX_PROVENANCE_ATTESTED, value, {NULL, 0}, NULL};
     if (value != NULL)
         lex_eval_note(eval, &read);
     return both(value != NULL, value);
@@ -319,7 +319,7 @@ static struct lex_reading read_context(struct lex_eval *eval, const struct lex_f
     const struct lex_value *value = find_member(&eval->request->context, fact->name);
     if (value == NULL)
         return both(false, NULL);
-    struct lex_read read = {fact->name, LEX_PROVENANCE_CALLER, value, {NULL, 0}};
+    struct lex_read read = {fact->name, LEX_PROVENANCE_CALLER, value, {NULL, 0}, NULL};
     lex_eval_note(eval, &read);
     return (struct lex_reading){false, true, false, NULL, value};
 }
@@ -365,11 +365,23 @@ static const struct lex_value *typed(const struct lex_value *value, enum lex_fac
     return NULL;
 }
 
-struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact)
+static struct lex_reading read_typed(struct lex_eval *eval, const struct lex_fact_info *info)
 {
-    const struct lex_fact_info *info = &eval->policy->facts[fact];
     struct lex_reading reading = read_source(eval, info);
     reading.trusted = typed(reading.trusted, info->type, &reading.ill_typed);
     reading.all = typed(reading.all, info->type, &reading.ill_typed);
+    return reading;
+}
+
+/* Nothing that a fact is read from changes while a request is evaluated. */
+struct lex_reading lex_eval_read(struct lex_eval *eval, uint32_t fact)
+{
+    uint32_t slot = fact % LEX_READINGS_KEPT;
+    if ((eval->readings_kept >> slot & 1) != 0 && eval->readings[slot].fact == fact)
+        return eval->readings[slot].reading;
+    struct lex_reading reading = read_typed(eval, &eval->policy->facts[fact]);
+    eval->readings_kept |= 1u << slot;
+    eval->readings[slot].fact = fact;
+    eval->readings[slot].reading = reading;
     return reading;
 }

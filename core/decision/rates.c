@@ -99,7 +99,7 @@ static struct lex_truth judge(const struct lex_condition *condition, const struc
 {
     int64_t after;
     bool over = __builtin_add_overflow(use->used, use->add, &after) || after > condition->rate.max;
-    lex_belnap truth = over ? LEX_FALSE : LEX_TRUE;
+    lex_truths truth = over ? LEX_FALSE : LEX_TRUE;
     return (struct lex_truth){truth, truth};
 }
 
@@ -114,6 +114,9 @@ struct lex_truth lex_eval_rate(struct lex_eval *eval, const struct lex_rule *rul
     if (eval->rates_count == LEX_RATES_MAX || !amount_of(eval, condition, &use.add) ||
         !used_of(eval, condition, rule, &use.key, &use.used))
         return unknown;
+    for (size_t i = 0; i < eval->rates_count; i++) /* one name cannot tell two of the same id */
+        eval->reads_cut = eval->reads_cut || (eval->rates[i].rule != rule &&
+                                              lex_span_eq(eval->rates[i].rule->id, rule->id));
     eval->rates[eval->rates_count++] = use;
     return judge(condition, &use);
 }

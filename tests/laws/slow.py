@@ -6,14 +6,14 @@ the policy document and the request as they are and follows the design's text on
 them or a hole in the text. It shares nothing with the engine: no table, no parser, no order of evaluation
 that the text does not give. Where the text leaves two readings open, READINGS.md says which one stands here.
 
-Truth has four values, two bits: 1 "can be shown true", 2 "can be shown false". T = 1, F = 2, N = 0 (nothing is
-known), B = 3 (either, depending on what an unknown name means). B arises only in the trigger of a constraint.
+Truth is a set of what may be the case, of T = 1, F = 2 and N = 4 (nothing is known); B = T | F is what a test on an
+unknown name is in the trigger of a constraint, and only there are there sets of more than one.
 """
 import json
 import re
 from datetime import datetime, timedelta, timezone
 
-T, F, N, B = 1, 2, 0, 3
+T, F, N, B = 1, 2, 4, 3
 ORDER = {"denied": 0, "escalated": 1, "conditional": 2, "approved": 3}
 MODES = {"permissive": 1, "strict": 2, "paranoid": 3}
 MODE_NAMES = {0: "unset", 1: "permissive", 2: "strict", 3: "paranoid"}
@@ -36,16 +36,34 @@ class Ambiguous(Exception):
     """A name that two terms have at the same level (2)."""
 
 
+KLEENE_AND = {(x, y): F if F in (x, y) else N if N in (x, y) else T for x in (T, F, N) for y in (T, F, N)}
+
+
+def members(truth):
+    return [one for one in (T, F, N) if truth & one]
+
+
+def pairwise(a, b):
+    result = 0
+    for x in members(a):
+        for y in members(b):
+            result |= KLEENE_AND[x, y]
+    return result
+
+
+AND = [[pairwise(a, b) for b in range(8)] for a in range(8)]
+
+
 def t_and(a, b):
-    return ((a & b) & 1) | ((a | b) & 2)
-
-
-def t_or(a, b):
-    return ((a | b) & 1) | ((a & b) & 2)
+    return AND[a][b]
 
 
 def t_not(a):
-    return (a >> 1) | ((a & 1) << 1)
+    return (a & N) | ((a & T) << 1) | ((a & F) >> 1)
+
+
+def t_or(a, b):
+    return t_not(t_and(t_not(a), t_not(b)))
 
 
 def lowest(values):
@@ -500,7 +518,7 @@ class Policy:
     # ---- terms
 
     def read_terms(self):
-        self.declared = {}
+        self.declared, self.used = {}, {}
         parents = []
         for document in self.documents:
             for kind, node in self.term_nodes(document):
@@ -550,6 +568,7 @@ class Policy:
         except Ambiguous:
             raise PolicyError("%s is ambiguous" % name) from None
         if term is not None:
+            self.used[kind, name] = term
             return term.canonical
         canonical = canonical_of(kind, name)
         if canonical not in self.terms[kind]:
@@ -648,7 +667,7 @@ class Policy:
 
     def constraint(self, prefix, name, node):
         rule = Rule()
-        rule.name, rule.id, rule.action = name, prefix + "constraint:" + name, node["action"]
+        rule.done, rule.id, rule.action = "done." + prefix + name, prefix + "constraint:" + name, node["action"]
         rule.effect, rule.good_case = effect_of(rule.action)
         if "effect" in node:
             rule.effect, rule.good_case = node["effect"], False
@@ -668,6 +687,9 @@ class Policy:
             for term in self.terms[kind].values():
                 self.names[kind].add(term)
             self.names[kind].close()
+        for (kind, name), term in self.used.items():
+            if self.names[kind].flat[name] is not term:
+                raise PolicyError("an undeclared term takes the name %s" % name)
         if approver is None and "actor:human" in self.terms["actor"]:
             self.approver = "actor:human"
         self.approver_name = self.approver or "actor:human"
@@ -987,12 +1009,12 @@ class Evaluation:
             return any(self.grant(c, action, None)[0] != T for c in constraint.conditions)
         values = [self.trigger_value(c, False, action) for c in constraint.conditions]
         value = lowest(values)
-        if value != N:
-            return bool(value & 1)
+        if value & T or value == F:
+            return value != F
         said = lowest(self.trigger_value(c, True, action) for c in constraint.conditions)
-        if said & 1:
+        if said & T:
             return True
-        if self.trust_caller and said & 2:
+        if not (said if self.trust_caller else value) & N:
             return False
         return any(self.required(name) for name in constraint.names)
 
@@ -1019,7 +1041,7 @@ class Evaluation:
                 term = self.term("actor", record["approver"])
             except Ambiguous:
                 continue
-            if term is None or term.ai or term is self.actor or record["age_s"] > timeout_s:
+            if term is None or self.is_ai(term) or term is self.actor or record["age_s"] > timeout_s:
                 continue
             if approver not in self.policy.closures["actor"][term.canonical]:
                 continue
@@ -1027,6 +1049,10 @@ class Evaluation:
                 continue
             edges.setdefault(record["key"], set()).add(term.canonical)
         return self.matching(edges) >= quorum
+
+    def is_ai(self, term):
+        """Whoever is a machine, or is a member of machines."""
+        return any(self.policy.terms["actor"][above].ai for above in self.policy.closures["actor"][term.canonical])
 
     @staticmethod
     def matching(edges):
@@ -1296,7 +1322,7 @@ class Evaluation:
                     bounds.append(Bound("escalated", "CONSTRAINT_ESCALATED", [rule.id],
                                         [self.ask(rule.quorum, rule.id, None, rule.action)]))
             elif rule.effect == "oblige":
-                done = "done." + rule.name
+                done = rule.done
                 if self.value(done, False) is not True:
                     bounds.append(Bound("conditional", "CONSTRAINT_OBLIGATION", [rule.id],
                                         [obligation("verify", rule=rule.id, condition=done, action=rule.action)]))

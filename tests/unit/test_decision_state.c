@@ -262,6 +262,39 @@ START_TEST(an_unknown_class_may_be_any_in_a_trigger)
 }
 END_TEST
 
+START_TEST(a_misspelt_class_or_resource_evades_no_trigger)
+{
+    static const char form[] =
+        "{'mode':'%s','options':{'facts':{'outside':{'required':%s}}},'terms':{'actors':['a'],"
+        "'actions':['go'],'data_classes':['phi','y'],'resources':['vault','r']},'relations':[{'"
+        "type':"
+        "'permits','subject':'a','action':'go'}],'constraints':{'n':{'condition':'%s','action':"
+        "'deny'}}}";
+    static const char *const triggers[] = {
+        "data_class == phi && outside", "resource == vault && outside",
+        "(data_class == phi || resource == vault) && outside", "!(resource != vault || !outside)"};
+    struct lex_span class = LEX_SPAN("phii");
+    for (size_t i = 0; i < 3 * LEX_COUNT_OF(triggers); i++) {
+        static const char *const modes[] = {"strict", "strict", "paranoid"};
+        bool silent = i % 3 != 0; /* nobody says it, and it is required: declared, or by the mode */
+        char text[1024];
+        (void)snprintf(text, sizeof text, form, modes[i % 3], i % 3 == 1 ? "true" : "null",
+                       triggers[i / 3]);
+        struct lex_policy *p = load(text);
+        struct scene s = scene_of("a", "go");
+        s.request.data_classes = (struct lex_span_list){&class, 1};
+        s.request.resource = LEX_SPAN("Vault");
+        if (i % 3 == 2 && i / 3 == 0)
+            s.request.data_classes.count = 0; /* paranoid denies an unknown class by itself */
+        if (!silent)
+            say(&s, "outside", flag(true));
+        struct lex_decision d = answer(p, &s);
+        ck_assert_msg(d.outcome == LEX_OUTCOME_DENIED, "%s: %s", text, code_of(&d));
+        lex_policy_unref(p);
+    }
+}
+END_TEST
+
 /* ---- approvals ---- */
 
 static const char dual[] = "{'type':'permits','subject':'*','action':'go','condition':"
@@ -293,6 +326,22 @@ START_TEST(a_quorum_needs_distinct_people_with_distinct_keys)
         ck_assert_msg(d.allowed == cases[i].enough, "case %zu", i);
         ck_assert_str_eq(code_of(&d), cases[i].enough ? "PERMITTED" : "APPROVAL_REQUIRED");
     }
+    lex_policy_unref(p);
+}
+END_TEST
+
+START_TEST(a_member_of_machines_approves_nothing)
+{
+    struct lex_policy *p =
+        load("{'terms':{'actors':['a','human',{'id':'bots','type':'ai','member_of':'human'},"
+             "{'id':'b1','member_of':'bots'},{'id':'ann','member_of':'human'}],'actions':['go']},"
+             "'relations':[{'type':'permits','subject':'a','action':'go','condition':"
+             "{'type':'approval','approver':'human'}}]}");
+    struct scene s = scene_of("a", "go");
+    approve(&s, "b1", "k1", 0);
+    ck_answer(p, &s, ESCALATED, "APPROVAL_REQUIRED");
+    approve(&s, "ann", "k2", 0);
+    ck_answer(p, &s, APPROVED, "PERMITTED");
     lex_policy_unref(p);
 }
 END_TEST
@@ -688,7 +737,8 @@ LEX_CHECK_MAIN(
     a_fact_of_another_type_than_declared_is_unknown, two_statements_that_disagree_establish_nothing,
     the_arguments_of_the_call_are_the_servers_facts,
     a_constraint_is_triggered_by_anyones_word_and_where_required_by_silence,
-    an_unknown_class_may_be_any_in_a_trigger, a_quorum_needs_distinct_people_with_distinct_keys,
+    an_unknown_class_may_be_any_in_a_trigger, a_misspelt_class_or_resource_evades_no_trigger,
+    a_quorum_needs_distinct_people_with_distinct_keys, a_member_of_machines_approves_nothing,
     nobody_approves_its_own_request_under_any_name_or_key,
     a_default_approval_discharges_constraint_and_risk_but_leaves_a_paranoid_require_conditional,
     an_obligation_is_discharged_by_an_attested_deed_only,

@@ -82,6 +82,7 @@ static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
         .server_mode = c->policy_mode,
         .start_latest = c->start_offset == LEX_START_LATEST,
         .identity_required = c->identity == LEX_IDENTITY_ATTESTED,
+        .key_check_actor = c->key_check == LEX_KEY_CHECK_ACTOR,
         .identity = loop->shared.identity,
         .token_keys = {&loop->token_key, 1},
         .token_issuer = lex_span_str(c->token_issuer),

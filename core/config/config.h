@@ -15,6 +15,7 @@
 #include "schemas/records.h"
 
 enum lex_config_identity { LEX_IDENTITY_TOPIC_ACL, LEX_IDENTITY_ATTESTED };
+enum lex_config_key_check { LEX_KEY_CHECK_OFF, LEX_KEY_CHECK_ACTOR };
 enum lex_config_token_format { LEX_TOKEN_FORMAT_NONE, LEX_TOKEN_FORMAT_JWT_ALWAYS };
 enum lex_config_token_alg { LEX_TOKEN_ALG_EDDSA, LEX_TOKEN_ALG_ED25519 }; /* as enum lex_jwt_alg */
 enum lex_config_start_offset { LEX_START_EARLIEST, LEX_START_LATEST };

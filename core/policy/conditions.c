@@ -475,29 +475,30 @@ static LEX_STATUS add_condition(struct lex_loader *loader, const struct lex_cond
     return LEX_OK;
 }
 
-static LEX_STATUS remember(struct lex_loader *loader, struct lex_span text, uint32_t index)
+static LEX_STATUS remember(struct lex_loader *loader, struct lex_names *known, struct lex_span text,
+                           uint32_t index)
 {
     struct lex_name name = {.term = index};
-    return lex_names_put(&loader->known_conditions, text, name) == LEX_OK
-               ? LEX_OK
-               : lex_load_no_memory(loader);
+    return lex_names_put(known, text, name) == LEX_OK ? LEX_OK : lex_load_no_memory(loader);
 }
 
 static LEX_STATUS intern(struct lex_loader *loader, const struct lex_json *node,
                          uint32_t *ret_index)
 {
     struct lex_condition condition = {.type = LEX_CONDITION_EXPRESSION};
-    const struct lex_name *known = lex_names_find(&loader->known_conditions, node->text);
+    struct lex_names *table =
+        node->type == LEX_JSON_STRING ? &loader->known_expressions : &loader->known_structured;
+    const struct lex_name *known = lex_names_find(table, node->text);
     if (known == NULL) {
         LEX_TRY(compile(loader, node, &condition));
-        known = lex_names_find(&loader->known_conditions, condition.text);
+        known = lex_names_find(table, condition.text);
         *ret_index = known != NULL ? known->term : (uint32_t)loader->conditions_count;
         if (known == NULL) {
             LEX_TRY(add_condition(loader, &condition));
-            LEX_TRY(remember(loader, condition.text, *ret_index));
+            LEX_TRY(remember(loader, table, condition.text, *ret_index));
         }
         /* the tree's texts live as long as the table that they are keys of */
-        return remember(loader, node->text, *ret_index);
+        return remember(loader, table, node->text, *ret_index);
     }
     *ret_index = known->term;
     return LEX_OK;

@@ -159,14 +159,17 @@ static void restrict_facts(struct lex_loader *loader, const struct lex_condition
     }
 }
 
+/* Of several documents each has its own: what one document's obligation is discharged by must not
+ * discharge another's of the same name. */
 static LEX_STATUS read_done(struct lex_loader *loader, const struct lex_json *node,
                             struct lex_constraint *constraint)
 {
     constraint->done = UINT32_MAX;
     if (constraint->effect != LEX_EFFECT_OBLIGE)
         return LEX_OK;
-    struct lex_span done =
-        lex_arena_printf(&loader->policy->arena, "done.%.*s", LEX_SPAN_FMT(constraint->name));
+    struct lex_span own;
+    LEX_TRY(lex_load_own_id(loader, constraint->name, node->at, &own));
+    struct lex_span done = lex_arena_printf(&loader->policy->arena, "done.%.*s", LEX_SPAN_FMT(own));
     if (lex_span_absent(done))
         return lex_load_no_memory(loader);
     return lex_load_fact(loader, done, node->at, LEX_USE_TRUTH, &constraint->done);

@@ -672,19 +672,31 @@ static LEX_STATUS list_rates(struct lex_loader *loader, struct listing *listing)
     return LEX_OK;
 }
 
+/* A duty's items name actions as this policy resolved and closed them, so that a history of duties
+ * is of use to this very policy only. */
+static LEX_STATUS list_policy(struct lex_loader *loader, struct listing *listing)
+{
+    lex_buf_puts(&listing->text, "[\"policy\",\"");
+    lex_buf_put_hex(&listing->text, loader->policy->info.hash, LEX_HASH_BYTES);
+    lex_buf_puts(&listing->text, "\"]");
+    return end_line(loader, listing);
+}
+
 static LEX_STATUS list_duties(struct lex_loader *loader, struct listing *listing)
 {
     const struct lex_policy *policy = loader->policy;
+    const size_t before = listing->count;
     for (size_t i = 0; i < policy->conflicts_count; i++) {
         if (policy->conflicts[i].kind != LEX_KIND_ACTION)
             continue;
         put_duty(&listing->text, policy, &policy->conflicts[i]);
         LEX_TRY(end_line(loader, listing));
     }
-    return LEX_OK;
+    return listing->count == before ? LEX_OK : list_policy(loader, listing);
 }
 
-/* SHA-256 over the sorted lines: two policies that differ in other rules read the same history. */
+/* SHA-256 over the sorted lines: without duties, two policies that differ in other rules read the
+ * same history. */
 LEX_STATUS lex_load_history_hash(struct lex_loader *loader)
 {
     LEX_CLEANUP(listing_fini) struct listing listing = {.count = 0};

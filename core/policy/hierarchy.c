@@ -219,24 +219,31 @@ static LEX_STATUS close_kind(struct lex_loader *loader, enum lex_kind kind, size
 
 /* ---- a term that would be both sides of a conflict ---- */
 
+static LEX_STATUS both_sides(struct lex_loader *loader, enum lex_kind kind, lex_term_id term,
+                             const struct lex_conflict *conflict)
+{
+    const struct lex_policy *policy = loader->policy;
+    lex_load_enter(loader, conflict->document);
+    return lex_load_fail(
+        loader, LEX_REJECT, conflict->at,
+        "%.*s is both sides of this conflict, %.*s and %.*s, through the hierarchy",
+        LEX_SPAN_FMT(lex_policy_term(policy, kind, term)->canonical),
+        LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->a)->canonical),
+        LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->b)->canonical));
+}
+
+/* @param stamp  stamp[x] == term + 1: x is `term` or lies above it */
 static LEX_STATUS check_conflicts_of(struct lex_loader *loader, enum lex_kind kind,
-                                     lex_term_id term, lex_term_id side)
+                                     lex_term_id term, lex_term_id side, const lex_term_id *stamp)
 {
     const struct lex_policy *policy = loader->policy;
     const struct lex_conflict_ref *refs;
     size_t count = lex_policy_conflicts(policy, kind, side, &refs);
     for (size_t i = 0; i < count; i++) {
         const struct lex_conflict *conflict = &policy->conflicts[refs[i].number];
-        if (!lex_policy_is_a(policy, kind, term, conflict->a) ||
-            !lex_policy_is_a(policy, kind, term, conflict->b))
-            continue;
-        lex_load_enter(loader, conflict->document);
-        return lex_load_fail(
-            loader, LEX_REJECT, conflict->at,
-            "%.*s is both sides of this conflict, %.*s and %.*s, through the hierarchy",
-            LEX_SPAN_FMT(lex_policy_term(policy, kind, term)->canonical),
-            LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->a)->canonical),
-            LEX_SPAN_FMT(lex_policy_term(policy, kind, conflict->b)->canonical));
+        lex_term_id other = conflict->a == side ? conflict->b : conflict->a;
+        if (stamp[other] == term + 1)
+            return both_sides(loader, kind, term, conflict);
     }
     return LEX_OK;
 }
@@ -244,10 +251,16 @@ static LEX_STATUS check_conflicts_of(struct lex_loader *loader, enum lex_kind ki
 static LEX_STATUS check_conflicts(struct lex_loader *loader, enum lex_kind kind)
 {
     const struct lex_terms *terms = &loader->policy->terms[kind];
+    lex_term_id *stamp = lex_arena_calloc(&loader->tree, terms->count, sizeof *stamp);
+    if (stamp == NULL)
+        return lex_load_no_memory(loader);
     for (lex_term_id term = 0; term < terms->count; term++) {
         const struct lex_terms_above *above = &terms->items[term].above;
+        stamp[term] = term + 1;
         for (size_t i = 0; i < above->count; i++)
-            LEX_TRY(check_conflicts_of(loader, kind, term, above->items[i]));
+            stamp[above->items[i]] = term + 1;
+        for (size_t i = 0; i < above->count; i++)
+            LEX_TRY(check_conflicts_of(loader, kind, term, above->items[i], stamp));
     }
     return LEX_OK;
 }

@@ -1,10 +1,11 @@
 /* Lint: into the conditions of one rule.
  *
- * Two questions. Can they all hold at once? Their conjuncts are compared in pairs, which is exact
+ * Three questions. Can they all hold at once? Their conjuncts are compared in pairs, which is exact
  * for ranges and constants of one fact (intervals that meet in pairs have a point in common). And
  * does the rule keep the laws of policy.md section 11? More risk, a tool or one more data class
  * must never raise a verdict, so a grant should not begin to hold through them, nor a forbid cease
- * to. */
+ * to. And does a restriction compare what the caller wrote, where another name of the same term
+ * would get past it? */
 #include <math.h>
 
 #include "core/policy/lint.h"
@@ -329,31 +330,96 @@ static unsigned trend_of(const struct lex_policy *policy, const struct lex_condi
     return top == 0 ? 0 : stack[0];
 }
 
+/* ---- what compares a spelling ---- */
+
+/* The request's own words for what is asked of. A name and its aliases are one term, and these are
+ * whichever of them the caller wrote. */
+static bool is_spelling(const struct lex_policy *policy, const struct lex_operand *operand)
+{
+    if (operand->kind != LEX_OPERAND_FACT ||
+        policy->facts[operand->fact].source != LEX_FACT_REQUEST)
+        return false;
+    switch ((enum lex_request_field)policy->facts[operand->fact].field) {
+    case LEX_REQUEST_FIELD_ACTOR:
+    case LEX_REQUEST_FIELD_PROPOSED_ACTION:
+    case LEX_REQUEST_FIELD_TOOL:
+    case LEX_REQUEST_FIELD_RESOURCE:
+    case LEX_REQUEST_FIELD_DATA_CLASSES: return true;
+    default: return false;
+    }
+}
+
+static bool reads_spelling(const struct lex_policy *policy, const struct lex_condition *condition)
+{
+    for (uint32_t i = 0; i < condition->nodes_count; i++) {
+        const struct lex_node *node = &condition->nodes[i];
+        bool compares = node->op >= LEX_OP_EQ && node->op <= LEX_OP_GE;
+        bool tests = compares || node->op == LEX_OP_IN || node->op == LEX_OP_CONTAINS;
+        if ((tests && is_spelling(policy, &node->a)) || (compares && is_spelling(policy, &node->b)))
+            return true;
+    }
+    return false;
+}
+
 /* ---- lints ---- */
+
+/* What a rule or constraint would rather not have in its conditions. */
+struct unwanted {
+    unsigned trends;
+    bool spelling;
+};
 
 struct looked {
     struct lex_loader *loader;
     uint8_t *trends; /* of each condition */
+    bool *spellings; /* likewise */
     size_t pairs_left;
 };
 
-static void look(struct looked *looked, const uint32_t *conditions, size_t count, unsigned bad,
-                 uint16_t document, size_t at)
+static void look(struct looked *looked, const uint32_t *conditions, size_t count,
+                 struct unwanted unwanted, uint16_t document, size_t at)
 {
     const struct lex_policy *policy = looked->loader->policy;
-    unsigned trend = 0;
+    struct unwanted found = {0, false};
     if (count == 0)
         return;
-    for (size_t i = 0; i < count; i++)
-        trend |= looked->trends[conditions[i]];
+    for (size_t i = 0; i < count; i++) {
+        found.trends |= looked->trends[conditions[i]];
+        found.spelling = found.spelling || looked->spellings[conditions[i]];
+    }
     lex_load_enter(looked->loader, document);
     if (!all_can_hold(policy, conditions, count, &looked->pairs_left))
         lex_load_lint(looked->loader, LEX_LINT_UNSATISFIABLE, at,
                       "unsatisfiable: these conditions can never all hold");
-    if ((trend & bad) != 0)
+    if ((found.trends & unwanted.trends) != 0)
         lex_load_lint(looked->loader, LEX_LINT_READS_RISK, at,
                       "reads risk, the tool or the data classes: more of them may raise this "
                       "verdict, which the laws of the language otherwise exclude");
+    if (found.spelling && unwanted.spelling)
+        lex_load_lint(
+            looked->loader, LEX_LINT_READS_RISK, at,
+            "compares a spelling: a request.* field is what the caller wrote, and another "
+            "name of the same evades it; write resource == name, data_class == name, "
+            "actor == name or action == name");
+}
+
+static void look_at_rule(struct looked *looked, const struct lex_rule *rule)
+{
+    struct unwanted unwanted = {
+        .trends = rule->verb == LEX_VERB_FORBIDS ? TREND_FALLS : TREND_RISES,
+        .spelling = rule->verb != LEX_VERB_PERMITS,
+    };
+    look(looked, lex_rule_conditions(rule), rule->conditions_count, unwanted, rule->document,
+         rule->at);
+}
+
+static void look_at_constraint(struct looked *looked, const struct lex_constraint *constraint)
+{
+    bool advice = constraint->effect == LEX_EFFECT_ADVICE;
+    unsigned bad = constraint->good_case ? TREND_RISES : TREND_FALLS;
+    struct unwanted unwanted = {.trends = advice ? 0 : bad, .spelling = !advice};
+    look(looked, constraint->conditions, constraint->conditions_count, unwanted,
+         constraint->document, constraint->at);
 }
 
 LEX_STATUS lex_lint_conditions(struct lex_loader *loader)
@@ -361,22 +427,16 @@ LEX_STATUS lex_lint_conditions(struct lex_loader *loader)
     const struct lex_policy *policy = loader->policy;
     struct looked looked = {
         loader, lex_arena_calloc(&loader->tree, policy->conditions_count, sizeof(uint8_t)),
-        PAIRS_MAX};
-    if (looked.trends == NULL)
+        lex_arena_calloc(&loader->tree, policy->conditions_count, sizeof(bool)), PAIRS_MAX};
+    if (looked.trends == NULL || looked.spellings == NULL)
         return lex_load_no_memory(loader);
-    for (size_t i = 0; i < policy->conditions_count; i++)
+    for (size_t i = 0; i < policy->conditions_count; i++) {
         looked.trends[i] = (uint8_t)trend_of(policy, &policy->conditions[i]);
-    for (size_t i = 0; i < policy->rules_count; i++) {
-        const struct lex_rule *rule = &policy->rules[i];
-        look(&looked, lex_rule_conditions(rule), rule->conditions_count,
-             rule->verb == LEX_VERB_FORBIDS ? TREND_FALLS : TREND_RISES, rule->document, rule->at);
+        looked.spellings[i] = reads_spelling(policy, &policy->conditions[i]);
     }
-    for (size_t i = 0; i < policy->constraints_count; i++) {
-        const struct lex_constraint *constraint = &policy->constraints[i];
-        unsigned bad = constraint->good_case ? TREND_RISES : TREND_FALLS;
-        look(&looked, constraint->conditions, constraint->conditions_count,
-             constraint->effect == LEX_EFFECT_ADVICE ? 0 : bad, constraint->document,
-             constraint->at);
-    }
+    for (size_t i = 0; i < policy->rules_count; i++)
+        look_at_rule(&looked, &policy->rules[i]);
+    for (size_t i = 0; i < policy->constraints_count; i++)
+        look_at_constraint(&looked, &policy->constraints[i]);
     return LEX_OK;
 }

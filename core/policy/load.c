@@ -527,7 +527,8 @@ static void loader_fini(struct lex_loader *loader)
     }
     lex_names_fini(&loader->declared);
     lex_names_fini(&loader->known_lists);
-    lex_names_fini(&loader->known_conditions);
+    lex_names_fini(&loader->known_expressions);
+    lex_names_fini(&loader->known_structured);
     free(loader->conditions);
     free(loader->conditions_rule);
     free(loader->facts);
@@ -608,6 +609,8 @@ size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy
 
 /* ---- versions ---- */
 
+/* Of numbers and dots only. An empty version has no number and is above none: were it a word, it
+ * could follow every version and then, being none to a partition's head, precede every one. */
 static bool is_numeric(struct lex_span version)
 {
     for (size_t i = 0; i < version.len; i++) {
@@ -616,7 +619,7 @@ static bool is_numeric(struct lex_span version)
         if ((dot && edge) || (!dot && (version.data[i] < '0' || version.data[i] > '9')))
             return false;
     }
-    return version.len != 0;
+    return true;
 }
 
 /* Take the number before the next dot, without its leading zeros, off `version`. */
@@ -633,11 +636,16 @@ static struct lex_span next_number(struct lex_span *version)
     return number;
 }
 
+/* Were a number and a word compared by bytes, there would be cycles (1.9 < 1.10 < 1.10-rc < 1.9),
+ * by which a policy could be walked back a step at a time. */
 int lex_policy_version_cmp(struct lex_span a, struct lex_span b)
 {
     if (lex_span_absent(a) || lex_span_absent(b))
         return 0;
-    if (!is_numeric(a) || !is_numeric(b))
+    bool a_numeric = is_numeric(a), b_numeric = is_numeric(b);
+    if (a_numeric != b_numeric)
+        return a_numeric ? -1 : 1;
+    if (!a_numeric)
         return lex_span_cmp(a, b);
     while (a.len != 0 || b.len != 0) {
         struct lex_span x = next_number(&a), y = next_number(&b);

@@ -66,10 +66,12 @@ struct lex_loader {
     struct lex_condition *conditions; /* growing; moved into the policy at the end */
     uint32_t *conditions_rule;        /* the last rule (its number) that took it */
     size_t conditions_count, conditions_capacity, conditions_rule_capacity;
-    struct lex_names known_lists;      /* of rules, by their bytes */
-    struct lex_names known_conditions; /* by their text as written, and by their canonical text */
-    struct lex_fact_info *facts;       /* likewise */
-    struct lex_fact_seen *seen;        /* beside each fact */
+    struct lex_names known_lists;       /* of rules, by their bytes */
+    struct lex_names known_expressions; /* by their text */
+    struct lex_names known_structured;  /* by their text as written, and by their canonical text: a
+                                           string that equals one of them is another condition */
+    struct lex_fact_info *facts;        /* likewise */
+    struct lex_fact_seen *seen;         /* beside each fact */
     size_t facts_count, facts_capacity, seen_capacity;
     struct lex_node *nodes; /* of the expression that is being read */
     size_t nodes_count, nodes_capacity;

@@ -88,6 +88,7 @@ struct lex_name {
     lex_term_id term;
     uint8_t level; /* 0 id and canonical, 1 local, 2 alias, 3 label: the lowest number wins */
     bool poisoned; /* two terms at this level */
+    bool used;     /* while loading: a reference of the policy was resolved by it */
 };
 struct lex_names {
     struct lex_name *slots;

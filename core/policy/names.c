@@ -190,6 +190,13 @@ lex_term_id lex_policy_resolve(const struct lex_policy *policy, enum lex_kind ki
     return found->poisoned ? LEX_TERM_AMBIGUOUS : found->term;
 }
 
+struct lex_span lex_policy_actor_name(const struct lex_policy *policy, struct lex_span name)
+{
+    const struct lex_terms *actors = &policy->terms[LEX_KIND_ACTOR];
+    lex_term_id id = lex_policy_resolve(policy, LEX_KIND_ACTOR, name);
+    return id < actors->count ? actors->items[id].canonical : name;
+}
+
 bool lex_terms_hold(const struct lex_terms_above *above, lex_term_id target)
 {
     size_t low = 0, count = above->count;

@@ -83,8 +83,12 @@ size_t lex_policy_lints(const struct lex_policy *policy, const struct lex_policy
  * to 512 bytes of UTF-8 without control characters. For policies and requests alike. */
 const char *lex_name_problem(struct lex_span name);
 
-/* Compare two version strings as policy.md section 10 does: dot-separated numbers, else bytes; an
- * absent one is never older. <0, 0, >0. */
+/* The one name of an actor, however it is spelled: the canonical name of the term that `name`
+ * means; `name` itself where it means none, or more than one. */
+struct lex_span lex_policy_actor_name(const struct lex_policy *policy, struct lex_span name);
+
+/* Compare two version strings as policy.md section 10 does: dot-separated numbers as such, all
+ * others above those and among themselves by bytes; an absent one is never older. <0, 0, >0. */
 int lex_policy_version_cmp(struct lex_span a, struct lex_span b);
 
 #endif

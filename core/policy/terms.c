@@ -133,6 +133,24 @@ static LEX_STATUS twice(struct lex_loader *loader, enum lex_kind kind, struct le
         terms[first].document == terms[second].document ? "" : other->source);
 }
 
+/* A rule's name was looked up among declared terms, a request's will be among all of them: a term
+ * that only a rule names must not come between the two. */
+static LEX_STATUS taken(struct lex_loader *loader, enum lex_kind kind, const struct lex_name *old,
+                        lex_term_id term)
+{
+    const struct lex_term *terms = loader->policy->terms[kind].items;
+    lex_load_enter(loader, terms[term].document);
+    return lex_load_fail(
+        loader, LEX_REJECT, terms[term].at,
+        "the undeclared %.*s \"%.*s\" takes the name \"%.*s\": a request would mean %.*s by it, "
+        "but this policy uses it for %.*s; declare %.*s in \"terms\", or write %.*s for what is "
+        "meant",
+        LEX_SPAN_FMT(lex_kind_words(kind).type), LEX_SPAN_FMT(terms[term].id),
+        LEX_SPAN_FMT(old->text), LEX_SPAN_FMT(terms[term].canonical),
+        LEX_SPAN_FMT(terms[old->term].canonical), LEX_SPAN_FMT(terms[term].canonical),
+        LEX_SPAN_FMT(terms[old->term].canonical));
+}
+
 static LEX_STATUS put_name(struct lex_loader *loader, enum lex_kind kind, struct lex_span text,
                            uint8_t level, lex_term_id term)
 {
@@ -143,6 +161,8 @@ static LEX_STATUS put_name(struct lex_loader *loader, enum lex_kind kind, struct
         return LEX_OK; /* a derived name over the ceiling: no request can use it */
     if (old != NULL && old->term == term && old->level <= level)
         return LEX_OK;
+    if (old != NULL && old->term != term && old->level > level && old->used)
+        return taken(loader, kind, old, term);
     if (old != NULL && old->term != term && old->level == level) {
         if (level == LEVEL_ID)
             return twice(loader, kind, text, old->term, term);
@@ -436,6 +456,13 @@ static LEX_STATUS create(struct lex_loader *loader, enum lex_kind kind, struct l
                : lex_load_no_memory(loader);
 }
 
+static void mark_used(struct lex_names *names, struct lex_span text)
+{
+    const struct lex_name *found = lex_names_find(names, text);
+    if (found != NULL)
+        names->slots[found - names->slots].used = true;
+}
+
 static LEX_STATUS find_ref(struct lex_loader *loader, enum lex_kind kind, struct lex_span name,
                            size_t at, lex_term_id *ret_term)
 {
@@ -446,6 +473,8 @@ static LEX_STATUS find_ref(struct lex_loader *loader, enum lex_kind kind, struct
                              LEX_SPAN_FMT(name), LEX_SPAN_FMT(lex_kind_words(kind).type));
     if (found == LEX_TERM_UNKNOWN)
         LEX_TRY(create(loader, kind, name, at, &found));
+    else
+        mark_used(&loader->policy->terms[kind].names, name);
     *ret_term = found;
     return LEX_OK;
 }

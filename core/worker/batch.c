@@ -214,7 +214,22 @@ static struct lex_decide_input input_of(const struct lex_worker *w, const struct
     };
 }
 
-/* @param invalid what makes a request invalid that only the fingerprint sees; NULL: nothing */
+/* A limit or a duty counts in one partition, and the key chooses it: an actor under two keys would
+ * have two counts. A request without an actor is left to the decision, which denies it as that.
+ * @return what is wrong, NULL: nothing */
+static const char *key_problem(const struct lex_worker *w, const struct slot *slot,
+                               const struct lex_request *request)
+{
+    if (!w->options.key_check_actor || request->actor.len == 0)
+        return NULL;
+    struct lex_span name = lex_policy_actor_name(w->policy, request->actor);
+    return lex_span_eq(slot->record.key, name)
+               ? NULL
+               : "Denied: the record's key is not its actor's canonical name (key_check=actor)";
+}
+
+/* @param invalid what makes a request invalid that only the fingerprint or the record sees; NULL:
+ *                nothing */
 static void evaluate(struct lex_worker *w, struct slot *slot, const struct lex_decide_input *in,
                      const char *invalid, struct lex_decision *ret)
 {
@@ -363,20 +378,22 @@ static enum lex_status decide(struct lex_worker *w, struct slot *slot,
     enum lex_status status = lex_request_fingerprint(request, &w->arena, fingerprint, &err);
     if (status == LEX_LIMIT)
         return status;
-    bool valid = status == LEX_OK;
-    if (valid)
+    bool printed = status == LEX_OK;
+    const char *invalid = printed ? key_problem(w, slot, request) : err.text;
+    if (invalid == NULL)
         LEX_TRY(lex_evidence_gather(w, slot, request, fingerprint, &facts));
     struct lex_decide_input in = input_of(w, slot->partition, request, &facts);
-    evaluate(w, slot, &in, valid ? NULL : err.text, &decision);
+    evaluate(w, slot, &in, invalid, &decision);
     fill_request(w, entry, request);
     fill_decision(w, entry, &decision);
     LEX_TRY(fill_origin(w, slot, entry));
-    if (valid) {
+    if (printed) {
         entry->request_fingerprint = lex_span_of(fingerprint, LEX_HASH_BYTES);
-        lex_shadow_compare(w, slot, &in, &decision, entry);
         if (w->options.content_full)
             LEX_TRY(embed_request(w, request, entry));
     }
+    if (invalid == NULL)
+        lex_shadow_compare(w, slot, &in, &decision, entry);
     return append_decision(w, slot, &in, &decision, entry);
 }
 

@@ -12,8 +12,9 @@ static bool was_used(void *context, struct lex_span kid, struct lex_span jti, in
     struct lex_history_key key;
     struct lex_span parts[] = {kid, jti};
     uint64_t cursor = 0;
-    /* An issuer's clock may be ahead: it may have been used before it says it was issued. */
-    int64_t since_us = issued_us - (int64_t)LEX_CLOCK_SKEW_S * 1000000;
+    /* An issuer's clock may be ahead: it may have been used before it says it was issued, at the
+     * earliest at this very microsecond, which what is asked for excludes. */
+    int64_t since_us = issued_us - (int64_t)LEX_CLOCK_SKEW_S * 1000000 - 1;
     if (p->history == NULL || !lex_history_complete(p->history, since_us))
         return true;
     lex_history_key(LEX_HISTORY_USED, parts, LEX_COUNT_OF(parts), &key);

@@ -258,8 +258,9 @@ struct lex_worker_options {
     struct lex_span node_id, origin_prefix, requests_topic, ledger_topic; /* outlive it */
     enum lex_verdicts verdict_format;
     enum lex_mode server_mode;
-    bool start_latest;                   /* start_offset=latest, of a partition without a ledger */
-    bool identity_required;              /* identity=attested: an unattested actor is unknown */
+    bool start_latest;      /* start_offset=latest, of a partition without a ledger */
+    bool identity_required; /* identity=attested: an unattested actor is unknown */
+    bool key_check_actor;   /* key_check=actor: a record's key must be its actor's one name */
     const struct lex_identity *identity; /* whose statements are taken; NULL: nobody's */
     struct lex_jwk_list token_keys;      /* of presented tokens; none: no token counts */
     struct lex_span token_issuer, token_audience;

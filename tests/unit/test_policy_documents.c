@@ -79,6 +79,21 @@ START_TEST(terms_and_rules_unite_and_ids_say_whose_they_are)
 }
 END_TEST
 
+START_TEST(an_obligation_is_discharged_by_its_own_documents_fact)
+{
+#define OBLIGE(id) \
+    "{'policy_id':'" id "','constraints':[{'name':'c','condition':'x','action':'redact_it'}]}"
+    const char *const texts[] = {OBLIGE("a"), OBLIGE("b")};
+    struct lex_policy *policy = documents_of(texts, 2);
+    ck_assert_span_eq(policy->facts[policy->constraints[0].done].name, "done.a/c");
+    ck_assert_span_eq(policy->facts[policy->constraints[1].done].name, "done.b/c");
+    lex_policy_unref(policy);
+    policy = documents_of(texts, 1);
+    ck_assert_span_eq(policy->facts[policy->constraints[0].done].name, "done.c");
+    lex_policy_unref(policy);
+}
+END_TEST
+
 START_TEST(the_strictest_mode_and_the_common_dates_hold)
 {
     const char *const texts[] = {base, team};
@@ -443,6 +458,7 @@ START_TEST(one_file_is_one_document_and_no_file_is_an_error)
 END_TEST
 
 LEX_CHECK_MAIN("policy_documents", terms_and_rules_unite_and_ids_say_whose_they_are,
+               an_obligation_is_discharged_by_its_own_documents_fact,
                the_strictest_mode_and_the_common_dates_hold, the_order_of_documents_changes_nothing,
                the_hash_of_several_is_that_of_their_sorted_hashes, one_document_is_itself,
                the_text_of_several_loads_as_the_same_policy,

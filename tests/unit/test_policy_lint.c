@@ -250,7 +250,13 @@ START_TEST(what_may_rise_with_the_request_is_found_where_it_matters)
         {"risk_level == 3", true, true},
         {"a && (b || risk_level > x)", true, false},
         {"request.tool == 'shell'", true, true},
-        {"request.actor == 'ann'", false, false},
+        {"request.actor == 'ann'", false, true},
+        {"'ann' != request.proposed_action", false, true},
+        {"request.resource == 'r'", false, true},
+        {"a && request.data_classes == 'pii'", true, true},
+        {"request.user_intent == 'ann'", false, false},
+        {"actor == ann", false, false},
+        {"resource == r && action == x", false, false},
         {"a > 3 && arguments.n < 5", false, false},
         {"data_class == pii", false, false},
     };
@@ -291,6 +297,42 @@ START_TEST(a_constraint_that_more_risk_would_lift_is_found)
                        cases[i].condition, cases[i].action);
         struct lex_policy *policy = load(text);
         ck_assert_msg(has_lint(policy, "reads_risk_or_tool") == cases[i].found, "%s", text);
+        lex_policy_unref(policy);
+    }
+}
+END_TEST
+
+/* Where a permit compares a spelling, another one gets less; elsewhere it would get more. */
+START_TEST(a_restriction_that_compares_a_spelling_is_found)
+{
+    static const struct {
+        const char *rule;
+        bool found;
+    } cases[] = {{"'relations':[{'type':'permits','subject':'a','action':'b'", false},
+                 {"'relations':[{'type':'forbids'", true},
+                 {"'relations':[{'type':'requires','subject':'a','action':'b'", true},
+                 {"'constraints':[{'name':'n','action':'deny'", true},
+                 {"'constraints':[{'name':'n','action':'require_review'", true},
+                 {"'constraints':[{'name':'n','action':'log_it'", false}};
+    static const struct {
+        const char *condition;
+        bool spelling;
+    } conditions[] = {
+        {"'request.resource == \\'db\\''", true},
+        {"{'type':'context_check','field':'request.actor','operator':'in','value':['ann']}", true},
+        {"{'type':'context_check','field':'request.actor','operator':'exists'}", false},
+        {"'resource == db'", false},
+        {"'request.user_id == \\'ann\\''", false}};
+    for (size_t i = 0; i < LEX_COUNT_OF(cases) * LEX_COUNT_OF(conditions); i++) {
+        size_t c = i % LEX_COUNT_OF(conditions), r = i / LEX_COUNT_OF(conditions);
+        char text[512];
+        (void)snprintf(text, sizeof text, "{%s,'condition':%s}]}", cases[r].rule,
+                       conditions[c].condition);
+        struct lex_policy *policy = load(text);
+        const struct lex_policy_lint *lint = lint_of(policy, "reads_risk_or_tool");
+        ck_assert_msg((lint != NULL) == (cases[r].found && conditions[c].spelling), "%s", text);
+        if (lint != NULL)
+            ck_assert_ptr_nonnull(strstr((const char *)lint->text.data, "compares a spelling"));
         lex_policy_unref(policy);
     }
 }
@@ -448,7 +490,8 @@ LEX_CHECK_MAIN("policy_lint", a_permit_that_is_always_overridden_is_unreachable,
                a_pair_with_many_rules_is_searched_by_object,
                conditions_that_can_never_all_hold_are_found,
                what_may_rise_with_the_request_is_found_where_it_matters,
-               a_constraint_that_more_risk_would_lift_is_found, a_fact_has_one_type,
+               a_constraint_that_more_risk_would_lift_is_found,
+               a_restriction_that_compares_a_spelling_is_found, a_fact_has_one_type,
                an_approval_that_nobody_can_give_is_found, a_term_is_unused_when_no_rule_is_about_it,
                two_rules_with_one_id_are_found,
                what_is_legal_and_not_meant_is_found_and_a_clean_policy_has_none,

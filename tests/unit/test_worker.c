@@ -383,6 +383,84 @@ START_TEST(attested_identity_denies_an_actor_that_nobody_attests)
 }
 END_TEST
 
+/* ---- whose key it is ---- */
+
+/* One request under one key. */
+static struct lex_ledger_entry ask(const char *actor, struct lex_span key, int64_t offset)
+{
+    struct lex_record record = {.partition = 3,
+                                .offset = offset,
+                                .timestamp_ms = 1767225600000,
+                                .key = key,
+                                .value = lex_arena_printf(&b.arena,
+                                                          "{\"request_id\":\"r\",\"actor\":\"%s\","
+                                                          "\"proposed_action\":\"read\"}",
+                                                          actor)};
+    b.now_us += 10000;
+    struct lex_ledger_entry entry = entry_of(
+        output(feed((struct lex_event){
+                   .kind = LEX_EVENT_RECORDS, .records = &record, .count = 1, .drained = true}),
+               LEX_OUTPUT_LEDGER));
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    return entry;
+}
+
+static void check_misplaced(struct lex_ledger_entry entry)
+{
+    ck_assert_int_eq(entry.event_type, LEX_EVENT_TYPE_DECISION);
+    ck_assert_int_eq(entry.outcome, LEX_OUTCOME_DENIED);
+    ck_assert_span_eq(entry.reason_code, "INVALID_REQUEST");
+    ck_assert_span_eq(
+        entry.reason,
+        "Denied: the record's key is not its actor's canonical name (key_check=actor)");
+    ck_assert(!lex_span_absent(entry.request_fingerprint));
+    ck_assert(!entry.replayable); /* the entry does not hold the key */
+}
+
+START_TEST(under_key_check_every_spelling_of_an_actor_has_one_key)
+{
+    b.options.key_check_actor = true;
+    start();
+    ck_assert(ask("actor:user", LEX_SPAN("actor:user"), 0).allowed);
+    ck_assert(ask("user", LEX_SPAN("actor:user"), 1).allowed);
+    ck_assert(ask("act_user", LEX_SPAN("actor:user"), 2).allowed);
+    check_misplaced(ask("user", LEX_SPAN("user"), 3));
+    check_misplaced(ask("act_user", LEX_SPAN("act_user"), 4));
+}
+END_TEST
+
+START_TEST(under_key_check_a_wrong_key_and_none_are_denied)
+{
+    b.options.key_check_actor = true;
+    start();
+    check_misplaced(ask("user", LEX_SPAN("actor:use"), 0));
+    check_misplaced(ask("user", LEX_SPAN("actor:user2"), 1));
+    check_misplaced(ask("user", LEX_SPAN(""), 2));
+    check_misplaced(ask("user", (struct lex_span){NULL, 0}, 3));
+}
+END_TEST
+
+START_TEST(under_key_check_an_unknown_actor_has_the_name_it_gives)
+{
+    b.options.key_check_actor = true;
+    start();
+    ck_assert_span_eq(ask("nobody", LEX_SPAN("nobody"), 0).reason_code, "UNKNOWN_ACTOR");
+    check_misplaced(ask("nobody", LEX_SPAN("actor:nobody"), 1));
+    struct lex_ledger_entry nameless = ask("", LEX_SPAN("k"), 2);
+    ck_assert_span_eq(nameless.reason_code, "INVALID_REQUEST");
+    ck_assert_ptr_null(memmem(nameless.reason.data, nameless.reason.len, "key_check", 9));
+}
+END_TEST
+
+START_TEST(without_key_check_any_key_is_taken)
+{
+    start();
+    ck_assert(ask("user", LEX_SPAN("user"), 0).allowed);
+    ck_assert(ask("user", LEX_SPAN("other"), 1).allowed);
+    ck_assert(ask("user", (struct lex_span){NULL, 0}, 2).allowed);
+}
+END_TEST
+
 START_TEST(full_content_embeds_the_request_without_its_token)
 {
     const char *const values[] = {"{\"request_id\":\"r\",\"actor\":\"user\",\"proposed_action\":"
@@ -939,8 +1017,8 @@ static const char *jwt(const char *type, const char *claims)
     return kept;
 }
 
-/* The deploy request with an approval of it. */
-static const char *approved_deploy(const char *jti)
+/* The deploy request with an approval of it that says it was issued then. */
+static const char *deploy_approved_at(const char *jti, int64_t issued_s)
 {
     struct lex_request request = {
         .actor = LEX_SPAN("user"), .proposed_action = LEX_SPAN("deploy"), .risk_level = 1};
@@ -952,7 +1030,7 @@ static const char *approved_deploy(const char *jti)
                    "{\"iss\":\"hr\",\"sub\":\"user\",\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\","
                    "\"approver\":\"actor:human\",\"log\":\"t/one/ledger/3\",\"decision_id\":"
                    "\"dec_01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"req\":\"",
-                   (long long)(EPOCH_US / 1000000), (long long)(EPOCH_US / 1000000 + 600), jti);
+                   (long long)issued_s, (long long)(issued_s + 600), jti);
     lex_buf_put_hex(&claims, hash, sizeof hash);
     lex_buf_puts(&claims, "\"}");
     struct lex_span text =
@@ -962,6 +1040,11 @@ static const char *approved_deploy(const char *jti)
                          jwt("approval", lex_buf_str(&claims)));
     lex_buf_fini(&claims);
     return (const char *)text.data;
+}
+
+static const char *approved_deploy(const char *jti)
+{
+    return deploy_approved_at(jti, EPOCH_US / 1000000);
 }
 
 START_TEST(an_approval_counts_once)
@@ -976,6 +1059,25 @@ START_TEST(an_approval_counts_once)
     ck_assert_uint_eq(b.last.problems->count, 1);
     ck_assert_int_eq(b.last.problems->items[0].why, LEX_IDENTITY_REUSED);
     ck_assert(decide_one(approved_deploy("j2"), 2).allowed);
+    drop_issuer();
+}
+END_TEST
+
+START_TEST(an_approval_that_counted_at_the_first_moment_it_could_does_not_count_again)
+{
+    use_policy(REMEMBERING);
+    use_issuer();
+    start();
+    b.now_us = 10000000 - 11000 - 1; /* decide_one takes 11 ms: a microsecond too early */
+    ck_assert(!decide_one(deploy_approved_at("j1", EPOCH_US / 1000000 + 40), 0).allowed);
+    ck_assert_int_eq(b.last.problems->items[0].why, LEX_IDENTITY_NOT_YET);
+    const char *request = deploy_approved_at("j2", EPOCH_US / 1000000 + 50);
+    b.now_us = 20000000 - 11000;
+    struct lex_ledger_entry first = decide_one(request, 1);
+    ck_assert_int_eq(first.evaluated_at.value, EPOCH_US + 20000000);
+    ck_assert(first.allowed);
+    ck_assert_span_eq(decide_one(request, 2).reason_code, "APPROVAL_REQUIRED");
+    ck_assert_int_eq(b.last.problems->items[0].why, LEX_IDENTITY_REUSED);
     drop_issuer();
 }
 END_TEST
@@ -1139,6 +1241,9 @@ LEX_CHECK_MAIN_WITH(
     an_over_long_name_is_denied_and_stands_cut_in_the_entry,
     a_request_over_request_max_bytes_is_refused_unread, a_number_beyond_double_precision_is_denied,
     attested_identity_denies_an_actor_that_nobody_attests,
+    under_key_check_every_spelling_of_an_actor_has_one_key,
+    under_key_check_a_wrong_key_and_none_are_denied,
+    under_key_check_an_unknown_actor_has_the_name_it_gives, without_key_check_any_key_is_taken,
     full_content_embeds_the_request_without_its_token,
     more_records_than_one_signature_serves_get_several,
     a_record_that_was_decided_before_is_not_decided_again,
@@ -1159,6 +1264,7 @@ LEX_CHECK_MAIN_WITH(
     a_ledger_that_cannot_be_read_holds_a_partition_up_for_half_a_minute,
     a_policy_that_remembers_something_else_has_the_history_read_again,
     a_policy_that_remembers_the_same_delays_nothing, an_approval_counts_once,
+    an_approval_that_counted_at_the_first_moment_it_could_does_not_count_again,
     an_approval_that_was_used_before_the_restart_does_not_count_after_it,
     an_approval_from_before_what_is_known_does_not_count,
     attested_identity_lets_the_attested_actor_in,

@@ -688,7 +688,7 @@ class Policy:
                 self.names[kind].add(term)
             self.names[kind].close()
         for (kind, name), term in self.used.items():
-            if self.names[kind].flat[name] is not term:
+            if self.names[kind].flat.get(name, term) is not term:
                 raise PolicyError("an undeclared term takes the name %s" % name)
         if approver is None and "actor:human" in self.terms["actor"]:
             self.approver = "actor:human"

@@ -69,16 +69,18 @@ size_t mock_left(struct mock *mock, int16_t api)
     return left;
 }
 
-void mock_put(struct mock *mock, int32_t partition, int n)
+void mock_put(struct mock *mock, int32_t partition, int from, int to)
 {
     char value[32];
     rd_kafka_t *rk = new_producer(rd_kafka_mock_cluster_bootstraps(mock->cluster));
-    (void)snprintf(value, sizeof value, "%d", n);
-    ck_assert_int_eq(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("lexecon.requests"),
-                                       RD_KAFKA_V_PARTITION(partition),
-                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                       RD_KAFKA_V_VALUE(value, strlen(value)), RD_KAFKA_V_END),
-                     0);
+    for (int n = from; n < to; n++) {
+        (void)snprintf(value, sizeof value, "%d", n);
+        ck_assert_int_eq(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("lexecon.requests"),
+                                           RD_KAFKA_V_PARTITION(partition),
+                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                           RD_KAFKA_V_VALUE(value, strlen(value)), RD_KAFKA_V_END),
+                         0);
+    }
     ck_assert_int_eq(rd_kafka_flush(rk, 10000), 0);
     rd_kafka_destroy(rk);
 }

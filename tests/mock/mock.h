@@ -42,7 +42,7 @@ void mock_stop(struct mock *mock);
 void mock_push(struct mock *mock, int16_t api, size_t count, rd_kafka_resp_err_t code, int rtt_ms);
 /* Pushed and not met yet. */
 size_t mock_left(struct mock *mock, int16_t api);
-/* Put a request "n" on a partition. */
-void mock_put(struct mock *mock, int32_t partition, int n);
+/* Put the requests "from" up to "to" - 1 on a partition, in order. */
+void mock_put(struct mock *mock, int32_t partition, int from, int to);
 
 #endif

@@ -87,8 +87,7 @@ static bool may_send(int32_t partition)
 
 START_TEST(nothing_is_delivered_before_it_is_said_from_where)
 {
-    for (int i = 0; i < 3; i++)
-        mock_put(&mock, 0, i);
+    mock_put(&mock, 0, 0, 3);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     ck_assert_uint_eq(assigned_count, MOCK_PARTITIONS);
     for (int i = 0; i < 5; i++)
@@ -103,8 +102,7 @@ END_TEST
 
 START_TEST(records_come_in_order_and_no_more_than_asked)
 {
-    for (int i = 0; i < 5; i++)
-        mock_put(&mock, 1, i);
+    mock_put(&mock, 1, 0, 5);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     resume(0);
     for (int64_t next = 0; next < 5; next += (int64_t)records_count) {
@@ -120,8 +118,7 @@ END_TEST
 /* Held back while no records are wanted, and given out in order later. */
 START_TEST(records_held_back_are_not_lost)
 {
-    for (int i = 0; i < 4; i++)
-        mock_put(&mock, 0, i);
+    mock_put(&mock, 0, 0, 4);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     resume(0);
     for (int i = 0; i < 20; i++)
@@ -138,8 +135,7 @@ END_TEST
  * partition alive in the library, and closing would hang for ever. */
 START_TEST(records_held_back_are_dropped_by_a_rebalance)
 {
-    for (int i = 0; i < 4; i++)
-        mock_put(&mock, 0, i);
+    mock_put(&mock, 0, 0, 4);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     resume(0);
     for (int i = 0; i < 20; i++)
@@ -157,8 +153,7 @@ END_TEST
  */
 START_TEST(a_full_stash_still_hears_a_revoke)
 {
-    for (int i = 0; i < 1500; i++)
-        mock_put(&mock, 0, i);
+    mock_put(&mock, 0, 0, 1500);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     resume(0);
     for (int i = 0; i < 1100; i++) {
@@ -173,8 +168,7 @@ START_TEST(a_full_stash_still_hears_a_revoke)
             ck_assert_int_eq(records[i].offset, next + (int64_t)i);
         lex_intake_release(intake, 0);
     }
-    for (int i = 0; i < 1500; i++)
-        mock_put(&mock, 0, i);
+    mock_put(&mock, 0, 0, 1500);
     for (int i = 0; i < 1100; i++)
         (void)poll_once(0);
     mock_push(&mock, API_HEARTBEAT, 1, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, 0);
@@ -221,7 +215,7 @@ END_TEST
 
 START_TEST(offset_that_the_topic_does_not_have_is_gone)
 {
-    mock_put(&mock, 0, 0);
+    mock_put(&mock, 0, 0, 1);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     const struct lex_position positions[] = {{0, 100}};
     lex_intake_resume(intake, positions, 1);
@@ -234,8 +228,7 @@ END_TEST
 /* The library tells it once: beside records it must not get lost. */
 START_TEST(an_offset_that_is_gone_is_told_also_beside_records)
 {
-    for (int i = 0; i < 50; i++)
-        mock_put(&mock, 1, i);
+    mock_put(&mock, 1, 0, 50);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     const struct lex_position positions[] = {{0, 100}, {1, 0}};
     lex_intake_resume(intake, positions, 2);
@@ -248,7 +241,7 @@ END_TEST
 
 START_TEST(fetch_errors_pass_and_records_come)
 {
-    mock_put(&mock, 0, 0);
+    mock_put(&mock, 0, 0, 1);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     mock_push(&mock, API_FETCH, 3, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 0);
     resume(0);
@@ -275,8 +268,8 @@ START_TEST(partition_without_an_offset_is_found_with_its_range)
 {
     const int32_t ids[] = {0, 1};
     struct lex_offset_found found[2];
-    mock_put(&mock, 1, 0);
-    mock_put(&mock, 1, 1);
+    mock_put(&mock, 1, 0, 1);
+    mock_put(&mock, 1, 1, 2);
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
     lex_intake_offsets(intake, ids, 2, found);
     ck_assert_int_eq(found[0].status, LEX_OK);

@@ -672,14 +672,36 @@ static LEX_STATUS list_rates(struct lex_loader *loader, struct listing *listing)
     return LEX_OK;
 }
 
-/* A duty's items name actions as this policy resolved and closed them, so that a history of duties
- * is of use to this very policy only. */
-static LEX_STATUS list_policy(struct lex_loader *loader, struct listing *listing)
+static void put_term(struct lex_buf *buf, const struct lex_terms *terms,
+                     const struct lex_term *term)
 {
-    lex_buf_puts(&listing->text, "[\"policy\",\"");
-    lex_buf_put_hex(&listing->text, loader->policy->info.hash, LEX_HASH_BYTES);
-    lex_buf_puts(&listing->text, "\"]");
-    return end_line(loader, listing);
+    lex_buf_puts(buf, "[\"term\",");
+    lex_jcs_put_string(buf, term->canonical);
+    lex_buf_putc(buf, ',');
+    lex_jcs_put_string(buf, term->id);
+    lex_buf_putc(buf, ',');
+    lex_jcs_put_string(buf, lex_span_absent(term->label) ? LEX_SPAN("") : term->label);
+    for (size_t i = 0; i < term->above.count; i++) {
+        lex_buf_putc(buf, ',');
+        lex_jcs_put_string(buf, terms->items[term->above.items[i]].canonical);
+    }
+    lex_buf_putc(buf, ']');
+}
+
+/* A duty's items name actors, actions and resources as this policy resolves and closes them. The
+ * numbers in a closure follow the document's order, so an order of terms alone may change the hash:
+ * that costs a rebuild and never a duty. */
+static LEX_STATUS list_terms(struct lex_loader *loader, struct listing *listing)
+{
+    static const enum lex_kind kinds[] = {LEX_KIND_ACTOR, LEX_KIND_ACTION, LEX_KIND_RESOURCE};
+    for (size_t i = 0; i < LEX_COUNT_OF(kinds); i++) {
+        const struct lex_terms *terms = &loader->policy->terms[kinds[i]];
+        for (size_t j = 0; j < terms->count; j++) {
+            put_term(&listing->text, terms, &terms->items[j]);
+            LEX_TRY(end_line(loader, listing));
+        }
+    }
+    return LEX_OK;
 }
 
 static LEX_STATUS list_duties(struct lex_loader *loader, struct listing *listing)
@@ -692,11 +714,10 @@ static LEX_STATUS list_duties(struct lex_loader *loader, struct listing *listing
         put_duty(&listing->text, policy, &policy->conflicts[i]);
         LEX_TRY(end_line(loader, listing));
     }
-    return listing->count == before ? LEX_OK : list_policy(loader, listing);
+    return listing->count == before ? LEX_OK : list_terms(loader, listing);
 }
 
-/* SHA-256 over the sorted lines: without duties, two policies that differ in other rules read the
- * same history. */
+/* SHA-256 over the sorted lines: two policies that differ in other rules read the same history. */
 LEX_STATUS lex_load_history_hash(struct lex_loader *loader)
 {
     LEX_CLEANUP(listing_fini) struct listing listing = {.count = 0};

@@ -189,6 +189,31 @@ START_TEST(two_statements_that_disagree_establish_nothing)
 }
 END_TEST
 
+START_TEST(absence_is_certain_only_of_what_comes_with_the_call)
+{
+    static const struct {
+        const char *field, *code;
+    } cases[] = {{"arguments.x", "CONDITION_FALSE"},
+                 {"token.x", "CONDITION_FALSE"},
+                 {"request.tool", "CONDITION_FALSE"},
+                 {"request.user_intent", "CONDITION_UNVERIFIED"},
+                 {"x", "CONDITION_UNVERIFIED"}};
+    for (size_t i = 0; i < LEX_COUNT_OF(cases); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text,
+                       "{'type':'permits','subject':'a','action':'go','condition':{'type':"
+                       "'context_check','field':'%s','operator':'exists'}}",
+                       cases[i].field);
+        struct lex_policy *p = with_rule(text);
+        struct scene s = scene_of("a", "go");
+        struct lex_decision d = answer(p, &s);
+        ck_assert_msg(strcmp(code_of(&d), cases[i].code) == 0, "%s: %s", cases[i].field,
+                      code_of(&d));
+        lex_policy_unref(p);
+    }
+}
+END_TEST
+
 START_TEST(the_arguments_of_the_call_are_the_servers_facts)
 {
     struct lex_policy *p = with_rule("{'type':'permits','subject':'a','action':'go','conditions':["
@@ -735,6 +760,7 @@ LEX_CHECK_MAIN(
     a_forbid_is_lifted_only_by_a_fact_that_the_caller_did_not_say,
     only_a_named_issuer_may_attest_a_fact_that_says_so,
     a_fact_of_another_type_than_declared_is_unknown, two_statements_that_disagree_establish_nothing,
+    absence_is_certain_only_of_what_comes_with_the_call,
     the_arguments_of_the_call_are_the_servers_facts,
     a_constraint_is_triggered_by_anyones_word_and_where_required_by_silence,
     an_unknown_class_may_be_any_in_a_trigger, a_misspelt_class_or_resource_evades_no_trigger,

@@ -7,9 +7,13 @@
 
 enum { PLACES_MAX = 4096 };
 
+/* Where a partition was left, and its head as it was before its entries were read: a mirror that is
+ * being written grows meanwhile, and a round ends at the head that it began with. */
 struct place {
     int32_t partition;
     int64_t next_seq;
+    struct lex_store_position head;
+    bool head_known;
 };
 
 struct mirror_source {
@@ -22,24 +26,33 @@ struct mirror_source {
     struct place *here;
 };
 
+static struct place *known_place(struct mirror_source *own, int32_t partition)
+{
+    for (size_t i = 0; i < own->count; i++)
+        if (own->places[i].partition == partition)
+            return &own->places[i];
+    return NULL;
+}
+
 /* Where a partition was left, or where the reader wants to begin with it. */
 static enum lex_status find_place(struct mirror_source *own, int32_t partition,
                                   struct lex_error *err)
 {
-    struct lex_store_position position;
+    struct lex_store_position head = {0};
     bool found = false;
-    for (size_t i = 0; i < own->count; i++)
-        if (own->places[i].partition == partition) {
-            own->here = &own->places[i];
-            return LEX_OK;
-        }
-    if (own->count == PLACES_MAX)
+    struct place *place = known_place(own, partition);
+    if (place == NULL && own->count == PLACES_MAX)
         return lex_fail(err, LEX_LIMIT, "more than %d partitions in the mirror", PLACES_MAX);
-    LEX_TRY(lex_store_position(own->store, partition, &position, &found, err));
-    own->here = &own->places[own->count++];
-    *own->here = (struct place){.partition = partition};
-    if (found && own->last > 0 && position.next_seq > own->last)
-        own->here->next_seq = position.next_seq - own->last;
+    LEX_TRY(lex_store_position(own->store, partition, &head, &found, err));
+    if (place == NULL) {
+        place = &own->places[own->count++];
+        *place = (struct place){.partition = partition};
+        if (found && own->last > 0 && head.next_seq > own->last)
+            place->next_seq = head.next_seq - own->last;
+    }
+    place->head = head;
+    place->head_known = found;
+    own->here = place;
     return LEX_OK;
 }
 
@@ -93,8 +106,9 @@ static enum lex_status mirror_next(struct lex_ledger_source *source,
         LEX_TRY(next_partition(own, err));
     while (own->partition >= 0) {
         LEX_TRY(lex_store_walk_next(own->store, &row, ret_found, err));
-        if (*ret_found)
+        if (*ret_found && (!own->here->head_known || row.seq < own->here->head.next_seq))
             return take(own, &row, ret_item, err);
+        *ret_found = false;
         LEX_TRY(next_partition(own, err));
     }
     return LEX_OK;
@@ -104,12 +118,12 @@ static enum lex_status mirror_head(struct lex_ledger_source *source, int32_t par
                                    int64_t *ret_seq, struct lex_hash *ret_prev, bool *ret_known,
                                    struct lex_error *err)
 {
-    struct mirror_source *own = (struct mirror_source *)source;
-    struct lex_store_position position;
-    LEX_TRY(lex_store_position(own->store, partition, &position, ret_known, err));
+    const struct place *place = known_place((struct mirror_source *)source, partition);
+    (void)err;
+    *ret_known = place != NULL && place->head_known;
     if (*ret_known) {
-        *ret_seq = position.next_seq;
-        *ret_prev = position.prev;
+        *ret_seq = place->head.next_seq;
+        *ret_prev = place->head.prev;
     }
     return LEX_OK;
 }

@@ -166,7 +166,7 @@ static void settled(void *user, const struct lex_settled *items, size_t count)
     lex_metric_observe(LEX_METRIC_BATCH_REQUESTS, (double)count);
     for (size_t i = 0; i < count; i++) {
         count_evidence(&items[i]);
-        lex_metric_add(LEX_METRIC_LOG_ONLY_FLIPS, items[i].flips);
+        lex_metric_add(LEX_METRIC_SHADOW_FLIPS, items[i].flips);
         if (items[i].entry->event_type == LEX_EVENT_TYPE_DECISION)
             count_decision(&items[i]);
         else

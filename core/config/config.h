@@ -14,12 +14,18 @@
 #include "core/base/log.h"
 #include "schemas/records.h"
 
+enum lex_config_role { LEX_ROLE_DECIDE, LEX_ROLE_AUDIT };
 enum lex_config_identity { LEX_IDENTITY_TOPIC_ACL, LEX_IDENTITY_ATTESTED };
 enum lex_config_key_check { LEX_KEY_CHECK_OFF, LEX_KEY_CHECK_ACTOR };
 enum lex_config_token_format { LEX_TOKEN_FORMAT_NONE, LEX_TOKEN_FORMAT_JWT_ALWAYS };
 enum lex_config_token_alg { LEX_TOKEN_ALG_EDDSA, LEX_TOKEN_ALG_ED25519 }; /* as enum lex_jwt_alg */
 enum lex_config_start_offset { LEX_START_EARLIEST, LEX_START_LATEST };
-enum lex_config_verdict_format { LEX_VERDICT_SAME, LEX_VERDICT_AVRO, LEX_VERDICT_JSON };
+enum lex_config_verdict_format {
+    LEX_VERDICT_SAME,
+    LEX_VERDICT_AVRO,
+    LEX_VERDICT_JSON,
+    LEX_VERDICT_CONFLUENT
+};
 enum lex_config_content { LEX_CONTENT_DIGEST, LEX_CONTENT_FULL };
 enum lex_config_mirror_scope { LEX_MIRROR_SCOPE_OWNED, LEX_MIRROR_SCOPE_ALL, LEX_MIRROR_SCOPE_OFF };
 enum lex_config_keys { LEX_KEYS_GENERATE, LEX_KEYS_MOUNTED };

@@ -154,6 +154,21 @@ static bool is_path(struct lex_span text)
     return text.len >= 1 && text.len <= 4095 && lex_utf8_valid(text);
 }
 
+static bool starts_with(struct lex_span text, struct lex_span start)
+{
+    return text.len > start.len && memcmp(text.data, start.data, start.len) == 0;
+}
+
+/* A password in a URL would stand in --print-config and in logs; it belongs into a file. */
+static bool is_url(struct lex_span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f || text.data[i] == '@')
+            return false;
+    return text.len <= 1023 &&
+           (starts_with(text, LEX_SPAN("http://")) || starts_with(text, LEX_SPAN("https://")));
+}
+
 static LEX_STATUS set_requirement(struct lex_span name, struct lex_span value,
                                   struct lex_config_requirements *ret)
 {
@@ -221,6 +236,7 @@ static bool has_form(enum lex_option_form form, struct lex_span text)
                !lex_span_eq(text, LEX_SPAN(".."));
     case LEX_FORM_PREFIX: return is_prefix(text);
     case LEX_FORM_PATH: return is_path(text);
+    case LEX_FORM_URL: return is_url(text);
     case LEX_FORM_REQUIREMENTS: return lex_option_requirements(text, &ignored) == LEX_OK;
     }
     return false;
@@ -278,6 +294,7 @@ void lex_option_expected(const struct lex_option *option, struct lex_buf *out)
         [LEX_FORM_TOPIC] = "a topic's name: 1 to 249 of A-Z a-z 0-9 . _ -",
         [LEX_FORM_PREFIX] = "<org>/<cluster>, each 1 to 64 of A-Z a-z 0-9 . _ -",
         [LEX_FORM_PATH] = "a path",
+        [LEX_FORM_URL] = "http:// or https:// with a host, without blanks, user and password",
         [LEX_FORM_REQUIREMENTS] = "off, or retention_days=N,replication=N,min_isr=N",
     };
     switch (option->kind) {

@@ -9,10 +9,11 @@ enum lex_option_kind { LEX_KIND_STR, LEX_KIND_INT, LEX_KIND_BOOL, LEX_KIND_ENUM 
 
 /* What a string must look like. */
 enum lex_option_form {
-    LEX_FORM_NAME,         /* 1..128 printable ASCII characters, no blanks */
-    LEX_FORM_TOPIC,        /* Kafka's rule: 1..249 of A-Z a-z 0-9 . _ -, not "." or ".." */
-    LEX_FORM_PREFIX,       /* '<org>/<cluster>', each 1..64 of A-Z a-z 0-9 . _ - */
-    LEX_FORM_PATH,         /* 1..4095 bytes of UTF-8 without control characters */
+    LEX_FORM_NAME,   /* 1..128 printable ASCII characters, no blanks */
+    LEX_FORM_TOPIC,  /* Kafka's rule: 1..249 of A-Z a-z 0-9 . _ -, not "." or ".." */
+    LEX_FORM_PREFIX, /* '<org>/<cluster>', each 1..64 of A-Z a-z 0-9 . _ - */
+    LEX_FORM_PATH,   /* 1..4095 bytes of UTF-8 without control characters */
+    LEX_FORM_URL,    /* http:// or https://, a host, 1..1023 printable ASCII, no blanks, no user */
     LEX_FORM_REQUIREMENTS, /* off, or retention_days=N,replication=N,min_isr=N */
 };
 

@@ -72,11 +72,14 @@ static struct finding check_workers(const struct lex_health *health, int64_t now
 
 static struct finding check_broker(const struct lex_health *health, int64_t now)
 {
+    static const char away[] = "no connection to a broker now; the log says why";
     (void)now;
     if (!atomic_load(&health->broker_configured))
         return find_words(false, "",
                           "no broker is named: set LEXECON_KAFKA_BOOTSTRAP_SERVERS, or run with "
                           "--embedded");
+    if (health->audit)
+        return find_words(atomic_load(&health->mirror_connected), "connected", away);
     size_t connected = 0;
     bool refused = false;
     for (size_t i = 0; i < health->workers_count; i++) {
@@ -86,8 +89,7 @@ static struct finding check_broker(const struct lex_health *health, int64_t now)
     if (refused)
         return find_words(false, "",
                           "connected, but what this node asks is refused; the log says what");
-    return find_words(connected == health->workers_count && connected > 0, "connected",
-                      "no connection to a broker now; the log says why");
+    return find_words(connected == health->workers_count && connected > 0, "connected", away);
 }
 
 static struct finding check_topics(const struct lex_health *health, int64_t now)
@@ -174,25 +176,28 @@ static struct finding check_stopping(const struct lex_health *health, int64_t no
     return find_words(!atomic_load(&health->stopping), "serving", "stopping");
 }
 
-/* Each check, and the probes that need it. */
+/* Each check, the probes that need it, and whether it means something where nothing is decided. */
 static const struct check {
     const char *name;
     struct finding (*find)(const struct lex_health *health, int64_t now);
-    bool live, ready, startup;
+    bool live, ready, startup, audit;
 } checks[] = {
-    {"startup", check_startup, false, true, true},
-    {"workers", check_workers, true, true, false},
-    {"broker", check_broker, false, true, false},
-    {"topics", check_topics, false, true, false},
-    {"policy", check_policy, false, true, false},
-    {"keys", check_keys, false, true, false},
-    {"partitions", check_partitions, false, true, false},
-    {"mirror", check_mirror, false, true, false},
-    {"lifecycle", check_stopping, false, true, false},
+    {"startup", check_startup, false, true, true, true},
+    {"workers", check_workers, true, true, false, false},
+    {"broker", check_broker, false, true, false, true},
+    {"topics", check_topics, false, true, false, true},
+    {"policy", check_policy, false, true, false, false},
+    {"keys", check_keys, false, true, false, false},
+    {"partitions", check_partitions, false, true, false, false},
+    {"mirror", check_mirror, false, true, false, true},
+    {"lifecycle", check_stopping, false, true, false, true},
 };
 
-static bool needed(const struct check *check, enum lex_health_probe probe)
+static bool needed(const struct check *check, const struct lex_health *health,
+                   enum lex_health_probe probe)
 {
+    if (health->audit && !check->audit)
+        return false;
     switch (probe) {
     case LEX_PROBE_LIVE: return check->live;
     case LEX_PROBE_READY: return check->ready;
@@ -205,7 +210,7 @@ static bool needed(const struct check *check, enum lex_health_probe probe)
 static bool all_good(const struct lex_health *health, enum lex_health_probe probe, int64_t now)
 {
     for (size_t i = 0; i < LEX_COUNT_OF(checks); i++)
-        if (needed(&checks[i], probe) && !checks[i].find(health, now).good)
+        if (needed(&checks[i], health, probe) && !checks[i].find(health, now).good)
             return false;
     return true;
 }
@@ -243,11 +248,13 @@ bool lex_health_write(const struct lex_health *health, enum lex_health_probe pro
                          : good                    ? "healthy"
                                                    : "unhealthy";
     lex_buf_printf(out,
-                   "{\"status\":\"%s\",\"timestamp\":\"%s\",\"uptime_seconds\":%.3f,\"checks\":[",
-                   status, now, (double)(now_mono_us - health->started_mono_us) / 1e6);
+                   "{\"status\":\"%s\",\"timestamp\":\"%s\",\"uptime_seconds\":%.3f,\"role\":\"%s\","
+                   "\"checks\":[",
+                   status, now, (double)(now_mono_us - health->started_mono_us) / 1e6,
+                   health->audit ? "audit" : "decide");
     const char *separator = "";
     for (size_t i = 0; i < LEX_COUNT_OF(checks); i++) {
-        if (!needed(&checks[i], probe))
+        if (!needed(&checks[i], health, probe))
             continue;
         struct finding finding = checks[i].find(health, now_mono_us);
         lex_buf_puts(out, separator);

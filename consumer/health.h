@@ -38,6 +38,7 @@ struct lex_health {
     int64_t started_mono_us;
     int64_t stuck_after_us; /* no poll for longer than this: the worker is stuck */
     size_t workers_count;
+    bool audit; /* role=audit: nothing is decided here, and nothing asked for that it would take */
     struct lex_health_worker workers[LEX_HEALTH_WORKERS_MAX];
 
     _Atomic bool
@@ -52,10 +53,12 @@ struct lex_health {
     _Atomic int64_t assigned_partitions, halted_partitions;
     _Atomic int64_t producer_queue; /* records handed over and not acknowledged, of all workers */
     _Atomic bool mirror_on, mirror_broken;
+    _Atomic bool mirror_connected; /* to a broker, now; kept up to date where `audit` is */
     _Atomic int64_t mirror_lag; /* entries */
 };
 
-/* Everything unknown is "not yet". The struct stays where it is. @pre workers_count <=
+/* Everything unknown is "not yet"; `audit` is the caller's to set before threads read it, with
+ * workers_count 0. The struct stays where it is. @pre workers_count <=
  * LEX_HEALTH_WORKERS_MAX */
 void lex_health_init(struct lex_health *health, size_t workers_count, int64_t stuck_after_us);
 

@@ -37,6 +37,8 @@ static void begin_problem(struct preflight *p)
  * policy's watch looks for it. */
 static bool is_needed(const struct preflight *p, int role)
 {
+    if (p->config->role == LEX_ROLE_AUDIT)
+        return role == LEDGER;
     return role != POLICIES || lex_config_policy_topic(p->config) != NULL;
 }
 
@@ -60,6 +62,17 @@ static struct lex_topic_plan plan_of(const struct preflight *p, enum role role)
         .ledger = role == LEDGER,
         .compacted = role == POLICIES,
     };
+}
+
+/* Whoever only reads a ledger does not make it; its name may be misspelt, or it comes later. */
+static void tell_no_ledger(struct preflight *p)
+{
+    if (!p->found[LEDGER].exists)
+        lex_buf_printf(&p->problems,
+                       "the ledger topic %s does not exist on %s, and an audit node makes none: "
+                       "check ledger_topic, and that a node that decides has started on this "
+                       "cluster",
+                       p->names[LEDGER], servers(p));
 }
 
 /* One command for all of them: one each would not fit into a message. */
@@ -119,7 +132,10 @@ static enum lex_status look_at_topics(struct preflight *p, struct lex_error *err
         else
             LEX_TRY(status);
     }
-    tell_missing(p);
+    if (p->config->role == LEX_ROLE_AUDIT)
+        tell_no_ledger(p);
+    else
+        tell_missing(p);
     return LEX_OK;
 }
 
@@ -243,7 +259,8 @@ static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
  * the first transaction is refused: it cannot be asked for without writing. */
 static enum lex_status check_reading(struct preflight *p, struct lex_error *err)
 {
-    LEX_TRY(lex_topics_read(p->topics, p->names[REQUESTS], err));
+    if (is_needed(p, REQUESTS))
+        LEX_TRY(lex_topics_read(p->topics, p->names[REQUESTS], err));
     if (is_needed(p, POLICIES))
         LEX_TRY(lex_topics_read(p->topics, p->names[POLICIES], err));
     return lex_topics_read(p->topics, p->names[LEDGER], err);

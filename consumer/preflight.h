@@ -8,7 +8,8 @@
  * Checked: a broker answers; the four topics exist, and that of the policies where they come from
  * it (or all are made, where create_topics says so); this user may read requests and ledger and use
  * the group; verdicts, ledger and dead letters have a partition for each of the requests'; the
- * ledger is not compacted and keeps what ledger_requirements asks for. */
+ * ledger is not compacted and keeps what ledger_requirements asks for. An audit node needs nothing
+ * but the ledger: that it exists, can be read, and keeps what was asked for. */
 #ifndef LEX_CONSUMER_PREFLIGHT_H
 #define LEX_CONSUMER_PREFLIGHT_H
 

@@ -17,6 +17,8 @@ struct lex_web_options {
     const char *ca_file;     /* PEM; NULL: the system's */
     int timeout_ms;          /* of a whole call */
     size_t answer_max_bytes; /* a longer body is LEX_LIMIT */
+    /* Once true, a call that waits ends within a second, LEX_RETRY; may be NULL. */
+    const _Atomic bool *cancel;
 };
 
 /* Before any thread uses the library. @thread main, once */

@@ -557,6 +557,9 @@ static void resolve_sizes(struct lex_config *config)
         config->log_format = isatty(STDOUT_FILENO) ? LEX_LOG_TEXT : LEX_LOG_JSON;
     if (config->sources[LEX_OPTION_create_topics] == LEX_SOURCE_DEFAULT)
         config->create_topics = config->embedded;
+    if (config->role == LEX_ROLE_AUDIT &&
+        config->sources[LEX_OPTION_mirror_scope] == LEX_SOURCE_DEFAULT)
+        config->mirror_scope = LEX_MIRROR_SCOPE_ALL;
 }
 
 static LEX_STATUS resolve_requirements(struct lex_config *config)
@@ -593,6 +596,82 @@ static LEX_STATUS check_policy(const struct lex_config *config, struct lex_error
         id);
 }
 
+/* An audit node watches. What would make it decide, write, or overlook something is refused rather
+ * than ignored, since whoever set it expects something that does not happen. */
+static LEX_STATUS check_audit(const struct lex_config *config, struct lex_error *err)
+{
+    if (config->role != LEX_ROLE_AUDIT)
+        return LEX_OK;
+    if (config->embedded)
+        return lex_fail(err, LEX_REJECT,
+                        "role is audit, but embedded starts a broker on which nobody decides; leave "
+                        "embedded away, and name the brokers in kafka.bootstrap.servers");
+    if (config->mirror_scope != LEX_MIRROR_SCOPE_ALL)
+        return lex_fail(err, LEX_REJECT,
+                        "role is audit, but mirror_scope is %s, and an audit node owns no partition "
+                        "and does nothing but mirror; leave mirror_scope away, or set it to all",
+                        lex_config_word("lex_config_mirror_scope", (int)config->mirror_scope));
+    if (config->create_topics)
+        return lex_fail(err, LEX_REJECT,
+                        "role is audit, but create_topics is true, and an audit node writes nothing "
+                        "to Kafka; leave create_topics to the nodes that decide");
+    return LEX_OK;
+}
+
+/* What only a node that decides has a use for. */
+static const enum lex_option_id deciding[] = {
+    LEX_OPTION_policy,
+    LEX_OPTION_policy_mode,
+    LEX_OPTION_policy_wait_ms,
+    LEX_OPTION_policy_allow_rollback,
+    LEX_OPTION_policy_poll_ms,
+    LEX_OPTION_default_ttl,
+    LEX_OPTION_max_ttl,
+    LEX_OPTION_cache_evaluations,
+    LEX_OPTION_identity,
+    LEX_OPTION_key_check,
+    LEX_OPTION_issuers,
+    LEX_OPTION_policy_key,
+    LEX_OPTION_token_format,
+    LEX_OPTION_token_alg,
+    LEX_OPTION_token_issuer,
+    LEX_OPTION_token_audience,
+    LEX_OPTION_start_offset,
+    LEX_OPTION_request_max_bytes,
+    LEX_OPTION_schema_dir,
+    LEX_OPTION_verdict_format,
+    LEX_OPTION_ledger_content,
+    LEX_OPTION_dead_letter_content,
+    LEX_OPTION_dead_letter_max_bytes,
+    LEX_OPTION_schema_registry_url,
+    LEX_OPTION_schema_registry_auth_file,
+    LEX_OPTION_schema_registry_ca_file,
+    LEX_OPTION_schema_registry_unknown_ms,
+    LEX_OPTION_keys,
+    LEX_OPTION_keys_dir,
+    LEX_OPTION_server_workers,
+    LEX_OPTION_commit_interval_ms,
+    LEX_OPTION_commit_max_records,
+    LEX_OPTION_batch_max_records,
+    LEX_OPTION_sign_batch_max,
+    LEX_OPTION_static_membership,
+    LEX_OPTION_assignor,
+    LEX_OPTION_session_timeout_ms,
+    LEX_OPTION_transaction_timeout_ms,
+    LEX_OPTION_log_decisions_per_second,
+};
+
+void lex_config_without_effect(const struct lex_config *config, struct lex_buf *out)
+{
+    const char *separator = "";
+    for (size_t i = 0; config->role == LEX_ROLE_AUDIT && i < LEX_COUNT_OF(deciding); i++) {
+        if (config->sources[deciding[i]] == LEX_SOURCE_DEFAULT)
+            continue;
+        lex_buf_printf(out, "%s%s", separator, lex_options[deciding[i]].name);
+        separator = ", ";
+    }
+}
+
 /* What is right by itself and wrong together. */
 static LEX_STATUS check_together(const struct lex_config *config, struct lex_error *err)
 {
@@ -617,6 +696,7 @@ static LEX_STATUS check_together(const struct lex_config *config, struct lex_err
                         (long long)config->commit_interval_ms,
                         (long long)config->transaction_timeout_ms);
     LEX_TRY(check_policy(config, err));
+    LEX_TRY(check_audit(config, err));
     const char *topics[] = {config->requests_topic,     config->verdicts_topic,
                             config->ledger_topic,       config->checkpoints_topic,
                             config->dead_letters_topic, config->policies_topic};

@@ -125,6 +125,9 @@ LEX_STATUS lex_config_use_kafka(struct lex_config *config, const char *setting, 
                                 struct lex_error *err);
 /* The id of policy=topic:<policy_id>; NULL where the policy is a file or directory, or not set. */
 const char *lex_config_policy_topic(const struct lex_config *config);
+/* The options that were set and that this node's role makes no use of: "policy, keys"; nothing in
+ * most nodes. A configuration file may serve both roles, so they are no error, but are told. */
+void lex_config_without_effect(const struct lex_config *config, struct lex_buf *out);
 /* A librdkafka setting by key, NULL when not set. */
 const char *lex_config_kafka_get(const struct lex_config *config, const char *key);
 /* Word of an enumeration's value, as the file writes it: lex_config_word("lex_mode", 2) ->

@@ -119,7 +119,7 @@ DOORS = {
     r"(sodium|openssl/)": ["core/crypto/", "tests/"],
     r"microhttpd": ["consumer/http.c", "tests/"],
     r"(librdkafka/|rdkafka)": ["producer/", "consumer/", "tests/"],
-    r"curl/": ["tests/"],
+    r"curl/": ["consumer/web.c", "tests/"],
 }
 
 

@@ -29,6 +29,8 @@ TWINS = [
     ("doors", "avro-c in the codec", "core/codec/a.c", "#include <avro.h>\n", True),
     ("doors", "avro-c as an oracle", "tests/unit/a.c", "#include <avro.h>\n", False),
     ("doors", "libmicrohttpd in health", "consumer/health.c", "#include <microhttpd.h>\n", True),
+    ("doors", "libcurl in health", "consumer/health.c", "#include <curl/curl.h>\n", True),
+    ("doors", "libcurl in web", "consumer/web.c", "#include <curl/curl.h>\n", False),
     ("banned", "strcpy", "cli/a.c", "void f(char *a) { strcpy (a, b); }\n", True),
     ("banned", "strcpy in a comment and a string", "cli/a.c", '/* strcpy(a) */ char *s = "strcpy(a)";\n',
      False),

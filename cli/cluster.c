@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-enum { ARGS_MAX = 16 };
+enum { ARGS_MAX = 32 };
 
 /* lex_config_load reads a command line; this is the one that the flags amount to. */
 static int fill_args(const struct lex_cli_cluster *cluster, const char *const *more,
@@ -29,15 +29,11 @@ static enum lex_status apply(const struct lex_cli_cluster *cluster, struct lex_c
         LEX_TRY(lex_config_use_kafka(config, cluster->kafka.items[i], "--kafka", err));
     if (cluster->bootstrap != NULL)
         LEX_TRY(lex_config_use_bootstrap(config, cluster->bootstrap, err));
-    if (lex_config_kafka_get(config, "bootstrap.servers") == NULL)
-        return lex_fail(err, LEX_REJECT,
-                        "no broker is named: give --bootstrap HOST:PORT, or set "
-                        "LEXECON_KAFKA_BOOTSTRAP_SERVERS");
     return LEX_OK;
 }
 
-LEX_STATUS lex_cli_cluster_load(const struct lex_cli_cluster *cluster, const char *const *more,
-                                struct lex_config **ret_config, struct lex_error *err)
+LEX_STATUS lex_cli_cluster_load_only(const struct lex_cli_cluster *cluster, const char *const *more,
+                                     struct lex_config **ret_config, struct lex_error *err)
 {
     const char *args[ARGS_MAX];
     struct lex_config *config = NULL;
@@ -47,6 +43,21 @@ LEX_STATUS lex_cli_cluster_load(const struct lex_cli_cluster *cluster, const cha
     if (status != LEX_OK) {
         lex_config_free(config);
         return status;
+    }
+    *ret_config = config;
+    return LEX_OK;
+}
+
+LEX_STATUS lex_cli_cluster_load(const struct lex_cli_cluster *cluster, const char *const *more,
+                                struct lex_config **ret_config, struct lex_error *err)
+{
+    struct lex_config *config = NULL;
+    LEX_TRY(lex_cli_cluster_load_only(cluster, more, &config, err));
+    if (lex_config_kafka_get(config, "bootstrap.servers") == NULL) {
+        lex_config_free(config);
+        return lex_fail(err, LEX_REJECT,
+                        "no broker is named: give --bootstrap HOST:PORT, or set "
+                        "LEXECON_KAFKA_BOOTSTRAP_SERVERS");
     }
     *ret_config = config;
     return LEX_OK;

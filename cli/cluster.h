@@ -18,5 +18,8 @@ struct lex_cli_cluster {
  * @errors LEX_REJECT err says which setting, and that none names a broker */
 LEX_STATUS lex_cli_cluster_load(const struct lex_cli_cluster *cluster, const char *const *more,
                                 struct lex_config **ret_config, struct lex_error *err);
+/* The same where no broker is asked: none needs to be named. */
+LEX_STATUS lex_cli_cluster_load_only(const struct lex_cli_cluster *cluster, const char *const *more,
+                                     struct lex_config **ret_config, struct lex_error *err);
 
 #endif

@@ -9,12 +9,13 @@
 #include "cli/cluster.h"
 #include "cli/request_file.h"
 #include "core/base/clock.h"
+#include "core/base/trace.h"
 
 enum { TIMEOUT_MAX_S = 3600, LINE_MAX_BYTES = 1 << 20, ARENA_CHUNK_BYTES = 256 << 10 };
 
 static struct lex_request_flags request = {.risk = LEX_RISK_NOT_GIVEN};
 static struct lex_cli_cluster cluster;
-static const char *file_path, *format_word = "json", *pins_path, *key, *save_path;
+static const char *file_path, *format_word = "json", *pins_path, *key, *save_path, *traceparent;
 static const char *requests_topic, *verdicts_topic;
 static long long timeout_s = 10;
 static bool json, any_outcome, verbose;
@@ -49,6 +50,9 @@ static const struct lex_cli_flag flags[] = {
      false},
     {"key", "TEXT", "The Kafka key, which chooses the partition (default: the actor).", LEX_CLI_STR,
      &key, false},
+    {"traceparent", "TEXT",
+     "W3C trace context that the requests belong to: a header of each record.", LEX_CLI_STR,
+     &traceparent, false},
     {"pins", "FILE", "Pinned keys, from `lexecon keys show --pin`. There is no way without.",
      LEX_CLI_STR, &pins_path, false},
 #define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
@@ -113,6 +117,11 @@ static int check_flags(struct run *run)
     if (file_path == NULL && (request.actor == NULL || request.action == NULL))
         return lex_cli_fail(&usage, LEX_EXIT_USAGE,
                             "give --actor and --action, or --file; see `lexecon submit --help`");
+    struct lex_trace trace;
+    if (traceparent != NULL && !lex_trace_parse(lex_span_str(traceparent), &trace))
+        return lex_cli_fail(&usage, LEX_EXIT_USAGE,
+                            "--traceparent: expected 00-<32 hex digits>-<16 hex digits>-<2>, as in "
+                            "W3C Trace Context");
     if (pins_path == NULL)
         return lex_cli_fail(&usage, LEX_EXIT_USAGE,
                             "--pins FILE is required: a verdict that nobody checks is worth "
@@ -166,7 +175,8 @@ static enum lex_status fill_asks(struct run *run, struct lex_error *err)
         return lex_fail(err, LEX_LIMIT, "out of memory");
     for (size_t i = 0; i < count; i++) {
         run->requests[i] = &run->file.lines[i].request;
-        run->asks[i] = (struct lex_ask){run->requests[i], run->format, lex_span_str(key)};
+        run->asks[i] = (struct lex_ask){run->requests[i], run->format, lex_span_str(key),
+                                        lex_span_str(traceparent)};
     }
     return LEX_OK;
 }

@@ -247,11 +247,12 @@ bool lex_health_write(const struct lex_health *health, enum lex_health_probe pro
     const char *status = probe == LEX_PROBE_HEALTH ? status_word(health, now_mono_us)
                          : good                    ? "healthy"
                                                    : "unhealthy";
-    lex_buf_printf(out,
-                   "{\"status\":\"%s\",\"timestamp\":\"%s\",\"uptime_seconds\":%.3f,\"role\":\"%s\","
-                   "\"checks\":[",
-                   status, now, (double)(now_mono_us - health->started_mono_us) / 1e6,
-                   health->audit ? "audit" : "decide");
+    lex_buf_printf(
+        out,
+        "{\"status\":\"%s\",\"timestamp\":\"%s\",\"uptime_seconds\":%.3f,\"role\":\"%s\","
+        "\"checks\":[",
+        status, now, (double)(now_mono_us - health->started_mono_us) / 1e6,
+        health->audit ? "audit" : "decide");
     const char *separator = "";
     for (size_t i = 0; i < LEX_COUNT_OF(checks); i++) {
         if (!needed(&checks[i], health, probe))
@@ -267,6 +268,8 @@ bool lex_health_write(const struct lex_health *health, enum lex_health_probe pro
 
 void lex_health_to_metrics(const struct lex_health *health, int64_t now_mono_us)
 {
+    lex_metric_set(LEX_METRIC_READY,
+                   lex_health_probe(health, LEX_PROBE_READY, now_mono_us) ? 1 : 0);
     lex_metric_set(LEX_METRIC_ASSIGNED_PARTITIONS,
                    (double)atomic_load(&health->assigned_partitions));
     lex_metric_set(LEX_METRIC_HALTED_PARTITIONS, (double)atomic_load(&health->halted_partitions));

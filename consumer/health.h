@@ -54,7 +54,7 @@ struct lex_health {
     _Atomic int64_t producer_queue; /* records handed over and not acknowledged, of all workers */
     _Atomic bool mirror_on, mirror_broken;
     _Atomic bool mirror_connected; /* to a broker, now; kept up to date where `audit` is */
-    _Atomic int64_t mirror_lag; /* entries */
+    _Atomic int64_t mirror_lag;    /* entries */
 };
 
 /* Everything unknown is "not yet"; `audit` is the caller's to set before threads read it, with

@@ -24,6 +24,7 @@ struct tail {
 struct lex_ledger_reader {
     const struct lex_config *config;
     struct lex_kafka_handle handle;
+    bool answered; /* a broker, the last time that one was asked for the partitions */
     rd_kafka_t *rk;
     rd_kafka_message_t *message; /* what the last item borrows */
     struct tail *tails;
@@ -124,8 +125,10 @@ LEX_STATUS lex_ledger_reader_partitions(struct lex_ledger_reader *reader, int32_
                       : rd_kafka_metadata(reader->rk, 0, topic, &metadata, CALL_TIMEOUT_MS);
     if (topic != NULL)
         rd_kafka_topic_destroy(topic);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    reader->answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!reader->answered)
         return failed(code, name, err);
+    reader->handle.all_down = false;
     code = metadata->topic_cnt == 1 ? metadata->topics[0].err
                                     : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     int32_t count = code == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
@@ -134,6 +137,11 @@ LEX_STATUS lex_ledger_reader_partitions(struct lex_ledger_reader *reader, int32_
         return failed(code, name, err);
     *ret_count = count;
     return LEX_OK;
+}
+
+bool lex_ledger_reader_connected(const struct lex_ledger_reader *reader)
+{
+    return reader->answered && !reader->handle.all_down;
 }
 
 LEX_STATUS lex_ledger_reader_seek(struct lex_ledger_reader *reader,

@@ -28,8 +28,8 @@ void lex_ledger_reader_free(struct lex_ledger_reader *reader);
 LEX_STATUS lex_ledger_reader_partitions(struct lex_ledger_reader *reader, int32_t *ret_count,
                                         struct lex_error *err);
 
-/* Whether a broker is there, as far as anybody knows: the client has not said that none is since one
- * last answered lex_ledger_reader_partitions. */
+/* Whether a broker is there, as far as anybody knows: the client has not said that none is since
+ * one last answered lex_ledger_reader_partitions. */
 bool lex_ledger_reader_connected(const struct lex_ledger_reader *reader);
 
 /* The last committed entry of each partition. Spans live until the next call.

@@ -115,6 +115,19 @@ static void tell_lag(const struct lex_mirror_thread *t)
     lex_metric_set(LEX_METRIC_MIRROR_LAG_ENTRIES, (double)lag);
 }
 
+/* An audit node has no worker that would notice, and a ledger on which nobody decides says nothing
+ * of the broker either: once it is away, it is asked for every second. */
+static void tell_broker(struct lex_mirror_thread *t)
+{
+    int32_t count;
+    struct lex_error ignored;
+    if (t->config->role != LEX_ROLE_AUDIT)
+        return;
+    if (!lex_ledger_reader_connected(t->reader))
+        (void)(lex_ledger_reader_partitions(t->reader, &count, &ignored) == LEX_OK);
+    t->health->mirror_connected = lex_ledger_reader_connected(t->reader);
+}
+
 static void tell_rows(struct lex_mirror_thread *t)
 {
     int64_t rows = lex_mirror_stats(t->mirror).committed_rows;
@@ -645,6 +658,7 @@ static void every_second(struct lex_mirror_thread *t, int64_t now_us)
     if (now_us < t->gauges_at_us)
         return;
     t->gauges_at_us = now_us + GAUGES_EVERY_US;
+    tell_broker(t);
     reopen_if_gone(t);
     if (t->store == NULL)
         return;

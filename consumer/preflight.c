@@ -8,14 +8,11 @@ enum { DAY_MS = 86400000 };
 
 static const char LOGGER[] = "lexecon.topics";
 
-/* The first four have partition for partition the same number; policies need one. */
-enum role { REQUESTS, VERDICTS, LEDGER, DEAD_LETTERS, POLICIES, ROLES };
-
 struct preflight {
     const struct lex_config *config;
     struct lex_topics *topics;
-    const char *names[ROLES];
-    struct lex_topic found[ROLES];
+    const char *names[LEX_TOPIC_ROLES];
+    struct lex_topic found[LEX_TOPIC_ROLES];
     struct lex_buf problems; /* what has to be changed, one sentence each */
 };
 
@@ -33,54 +30,39 @@ static void begin_problem(struct preflight *p)
 
 /* ---- existence ---- */
 
-/* Policies by file need their topic only for texts that are too large for the ledger: then the
- * policy's watch looks for it. */
 static bool is_needed(const struct preflight *p, int role)
 {
-    if (p->config->role == LEX_ROLE_AUDIT)
-        return role == LEDGER;
-    return role != POLICIES || lex_config_policy_topic(p->config) != NULL;
+    return lex_topic_needed(p->config, (enum lex_topic_role)role);
 }
 
-/* As many as the requests have, or will have. */
-static int32_t partitions_wanted(const struct preflight *p, enum role role)
+/* As the table has it, with what is there of the requests. Asked for nothing, it fits. */
+static struct lex_topic_plan plan_of(const struct preflight *p, enum lex_topic_role role)
 {
-    if (role == POLICIES)
-        return 1;
-    return p->found[REQUESTS].exists ? p->found[REQUESTS].partitions
-                                     : (int32_t)p->config->create_topics_partitions;
-}
-
-static struct lex_topic_plan plan_of(const struct preflight *p, enum role role)
-{
-    const struct lex_config_requirements *required = &p->config->ledger_required;
-    return (struct lex_topic_plan){
-        .name = p->names[role],
-        .partitions = partitions_wanted(p, role),
-        .replication = required->on ? (int32_t)required->replication : 1,
-        .min_insync_replicas = required->on ? required->min_isr : 1,
-        .ledger = role == LEDGER,
-        .compacted = role == POLICIES,
-    };
+    static const struct lex_topic_wishes nothing = {.ledger_days = LEX_TOPIC_UNSAID};
+    struct lex_topic_plan plans[LEX_TOPIC_ROLES];
+    enum lex_status status = lex_topic_plan_make(
+        p->config, &nothing, p->found[LEX_TOPIC_REQUESTS].partitions, plans, NULL);
+    LEX_ASSERT(status == LEX_OK);
+    return plans[role];
 }
 
 /* Whoever only reads a ledger does not make it; its name may be misspelt, or it comes later. */
 static void tell_no_ledger(struct preflight *p)
 {
-    if (!p->found[LEDGER].exists)
+    if (!p->found[LEX_TOPIC_LEDGER].exists)
         lex_buf_printf(&p->problems,
                        "the ledger topic %s does not exist on %s, and an audit node makes none: "
                        "check ledger_topic, and that a node that decides has started on this "
                        "cluster",
-                       p->names[LEDGER], servers(p));
+                       p->names[LEX_TOPIC_LEDGER], servers(p));
 }
 
 /* One command for all of them: one each would not fit into a message. */
 static void tell_missing(struct preflight *p)
 {
-    struct lex_topic_plan plan = plan_of(p, LEDGER);
+    struct lex_topic_plan plan = plan_of(p, LEX_TOPIC_LEDGER);
     const char *separator = "these topics do not exist: ";
-    for (int role = 0; role < ROLES; role++)
+    for (int role = 0; role < LEX_TOPIC_ROLES; role++)
         if (!p->found[role].exists && is_needed(p, role)) {
             lex_buf_printf(&p->problems, "%s%s", separator, p->names[role]);
             separator = ", ";
@@ -93,15 +75,15 @@ static void tell_missing(struct preflight *p)
                    "min.insync.replicas=%lld --topic NAME",
                    servers(p), plan.partitions, plan.replication,
                    (long long)plan.min_insync_replicas);
-    if (!p->found[LEDGER].exists)
+    if (!p->found[LEX_TOPIC_LEDGER].exists)
         lex_buf_puts(&p->problems, ", for the ledger with --config retention.ms=-1 --config "
                                    "cleanup.policy=delete too");
-    if (!p->found[POLICIES].exists && is_needed(p, POLICIES))
+    if (!p->found[LEX_TOPIC_POLICIES].exists && is_needed(p, LEX_TOPIC_POLICIES))
         lex_buf_puts(&p->problems, ", for the policies with --partitions 1 and --config "
                                    "cleanup.policy=compact");
 }
 
-static enum lex_status make(struct preflight *p, enum role role, struct lex_error *err)
+static enum lex_status make(struct preflight *p, enum lex_topic_role role, struct lex_error *err)
 {
     struct lex_topic_plan plan = plan_of(p, role);
     LEX_TRY(lex_topics_create(p->topics, &plan, err));
@@ -111,7 +93,7 @@ static enum lex_status make(struct preflight *p, enum role role, struct lex_erro
     return lex_topics_look(p->topics, plan.name, &p->found[role], err);
 }
 
-static enum lex_status look_at(struct preflight *p, enum role role, struct lex_error *err)
+static enum lex_status look_at(struct preflight *p, enum lex_topic_role role, struct lex_error *err)
 {
     LEX_TRY(lex_topics_look(p->topics, p->names[role], &p->found[role], err));
     if (!p->found[role].exists && p->config->create_topics)
@@ -122,10 +104,10 @@ static enum lex_status look_at(struct preflight *p, enum role role, struct lex_e
 /* What may be missing is made where that is allowed, and missed where it is not. */
 static enum lex_status look_at_topics(struct preflight *p, struct lex_error *err)
 {
-    for (int role = 0; role < ROLES; role++) {
+    for (int role = 0; role < LEX_TOPIC_ROLES; role++) {
         if (!is_needed(p, role) && !p->config->create_topics)
             continue;
-        enum lex_status status = look_at(p, (enum role)role, err);
+        enum lex_status status = look_at(p, (enum lex_topic_role)role, err);
         if (status == LEX_REJECT && !is_needed(p, role))
             LEX_LOG(LEX_LOG_WARNING, LOGGER, "No topic for the texts of large policies",
                     lex_log_str("error", err->text));
@@ -143,9 +125,9 @@ static enum lex_status look_at_topics(struct preflight *p, struct lex_error *err
 
 static void check_partitions(struct preflight *p)
 {
-    int32_t wanted = p->found[REQUESTS].partitions;
+    int32_t wanted = p->found[LEX_TOPIC_REQUESTS].partitions;
     bool any = false;
-    for (int role = VERDICTS; role <= DEAD_LETTERS; role++) {
+    for (int role = LEX_TOPIC_VERDICTS; role <= LEX_TOPIC_DEAD_LETTERS; role++) {
         if (!p->found[role].exists || p->found[role].partitions >= wanted)
             continue;
         if (!any)
@@ -158,7 +140,7 @@ static void check_partitions(struct preflight *p)
         lex_buf_printf(&p->problems,
                        " partitions, %s %d, and what partition p asks is answered in partition p: "
                        "kafka-topics.sh --bootstrap-server %s --alter --partitions %d --topic NAME",
-                       p->names[REQUESTS], wanted, servers(p), wanted);
+                       p->names[LEX_TOPIC_REQUESTS], wanted, servers(p), wanted);
 }
 
 /* ---- the ledger ---- */
@@ -196,14 +178,14 @@ static void find_unmet(struct preflight *p, const struct lex_topic_settings *set
     if (settings->min_insync_replicas < required->min_isr)
         find(f, setting, "has min.insync.replicas=%lld (asked: %lld)",
              (long long)settings->min_insync_replicas, (long long)required->min_isr);
-    f->replicas = p->found[LEDGER].replication < required->replication;
+    f->replicas = p->found[LEX_TOPIC_LEDGER].replication < required->replication;
     if (f->replicas)
-        find(f, NULL, "has %d replicas (asked: %lld)", p->found[LEDGER].replication,
+        find(f, NULL, "has %d replicas (asked: %lld)", p->found[LEX_TOPIC_LEDGER].replication,
              (long long)required->replication);
     if (settings->retention_bytes >= 0)
         LEX_LOG(LEX_LOG_WARNING, LOGGER,
                 "The ledger topic has a retention.bytes: entries may be deleted before their time",
-                lex_log_str("topic", p->names[LEDGER]),
+                lex_log_str("topic", p->names[LEX_TOPIC_LEDGER]),
                 lex_log_i64("retention_bytes", settings->retention_bytes));
 }
 
@@ -212,12 +194,13 @@ static void tell_findings(struct preflight *p, const struct findings *f)
     if (f->wrong.len == 0)
         return;
     begin_problem(p);
-    lex_buf_printf(&p->problems, "the ledger %s %s", p->names[LEDGER], lex_buf_str(&f->wrong));
+    lex_buf_printf(&p->problems, "the ledger %s %s", p->names[LEX_TOPIC_LEDGER],
+                   lex_buf_str(&f->wrong));
     if (f->settings.len != 0)
         lex_buf_printf(&p->problems,
                        ": kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
                        "--entity-name %s --add-config %s",
-                       servers(p), p->names[LEDGER], lex_buf_str(&f->settings));
+                       servers(p), p->names[LEX_TOPIC_LEDGER], lex_buf_str(&f->settings));
     if (f->replicas)
         lex_buf_puts(&p->problems, ". More replicas: kafka-reassign-partitions.sh");
     if (p->config->ledger_required.on)
@@ -231,9 +214,10 @@ static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
 {
     struct lex_topic_settings settings;
     bool required = p->config->ledger_required.on;
-    if (!p->found[LEDGER].exists)
+    if (!p->found[LEX_TOPIC_LEDGER].exists)
         return LEX_OK;
-    enum lex_status status = lex_topics_settings(p->topics, p->names[LEDGER], &settings, err);
+    enum lex_status status =
+        lex_topics_settings(p->topics, p->names[LEX_TOPIC_LEDGER], &settings, err);
     if (status == LEX_REJECT && !required) {
         LEX_LOG(LEX_LOG_WARNING, LOGGER, "Not checked whether the ledger topic is compacted",
                 lex_log_str("error", err->text));
@@ -259,11 +243,11 @@ static enum lex_status check_ledger(struct preflight *p, struct lex_error *err)
  * the first transaction is refused: it cannot be asked for without writing. */
 static enum lex_status check_reading(struct preflight *p, struct lex_error *err)
 {
-    if (is_needed(p, REQUESTS))
-        LEX_TRY(lex_topics_read(p->topics, p->names[REQUESTS], err));
-    if (is_needed(p, POLICIES))
-        LEX_TRY(lex_topics_read(p->topics, p->names[POLICIES], err));
-    return lex_topics_read(p->topics, p->names[LEDGER], err);
+    if (is_needed(p, LEX_TOPIC_REQUESTS))
+        LEX_TRY(lex_topics_read(p->topics, p->names[LEX_TOPIC_REQUESTS], err));
+    if (is_needed(p, LEX_TOPIC_POLICIES))
+        LEX_TRY(lex_topics_read(p->topics, p->names[LEX_TOPIC_POLICIES], err));
+    return lex_topics_read(p->topics, p->names[LEX_TOPIC_LEDGER], err);
 }
 
 /* ---- all of it ---- */
@@ -271,7 +255,7 @@ static enum lex_status check_reading(struct preflight *p, struct lex_error *err)
 static enum lex_status check_all(struct preflight *p, struct lex_error *err)
 {
     LEX_TRY(look_at_topics(p, err));
-    if (p->found[REQUESTS].exists)
+    if (p->found[LEX_TOPIC_REQUESTS].exists)
         check_partitions(p);
     LEX_TRY(check_ledger(p, err));
     if (p->problems.len == 0)
@@ -283,11 +267,11 @@ LEX_STATUS lex_preflight(const struct lex_config *config, struct lex_error *err)
 {
     struct preflight p = {
         .config = config,
-        .names = {config->requests_topic, config->verdicts_topic, config->ledger_topic,
-                  config->dead_letters_topic, config->policies_topic},
     };
     if (config->embedded)
         return LEX_OK;
+    for (int role = 0; role < LEX_TOPIC_ROLES; role++)
+        p.names[role] = lex_topic_name(config, (enum lex_topic_role)role);
     LEX_TRY(lex_topics_new(config, &p.topics, err));
     lex_buf_init(&p.problems, 4 * LEX_ERROR_TEXT_MAX);
     enum lex_status status = check_all(&p, err);

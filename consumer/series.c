@@ -24,12 +24,14 @@ static void preset_evaluation_times(void)
     }
 }
 
-void lex_series_preset(const char *node_id)
+void lex_series_preset(const char *node_id, const char *role)
 {
     const struct lex_span node[] = {lex_span_str(node_id), LEX_SPAN(LEX_VERSION)};
     lex_series_set(lex_metric_series(LEX_METRIC_NODE_INFO, node, 2), 1);
     const struct lex_span build[] = {LEX_SPAN(LEX_VERSION), LEX_SPAN(__VERSION__)};
     lex_series_set(lex_metric_series(LEX_METRIC_BUILD_INFO, build, 2), 1);
+    const struct lex_span roles[] = {lex_span_str(role)};
+    lex_series_set(lex_metric_series(LEX_METRIC_ROLE_INFO, roles, 1), 1);
     preset_dead_letters();
     preset_evaluation_times();
 }

@@ -5,6 +5,6 @@
 #define LEX_CONSUMER_SERIES_H
 
 /* @thread main, before threads start */
-void lex_series_preset(const char *node_id);
+void lex_series_preset(const char *node_id, const char *role);
 
 #endif

@@ -150,6 +150,10 @@ static enum lex_status start_when_possible(struct service *s, struct lex_error *
     int64_t now_us = lex_clock_mono_us();
     if (s->loops_count != 0 || !s->health.broker_configured)
         return LEX_OK;
+    if (s->health.audit) {
+        (void)have_topics(s, now_us); /* the mirror goes by itself; this says what it waits for */
+        return LEX_OK;
+    }
     bool keys = have_keys(s, now_us);
     if (!keys || !have_topics(s, now_us))
         return LEX_OK;
@@ -191,38 +195,63 @@ static enum lex_status make_data_dir(const struct lex_config *c, struct lex_erro
                     c->data_dir, strerror(errno));
 }
 
+static void tell_without_effect(const struct service *s)
+{
+    LEX_CLEANUP(lex_buf_fini) struct lex_buf names;
+    lex_buf_init(&names, LEX_OPTION_COUNT * 64);
+    lex_config_without_effect(s->config, &names);
+    if (names.len != 0)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER, "Options without effect: an audit node decides nothing",
+                lex_log_str("options", lex_buf_str(&names)));
+}
+
 static void tell_what_is_missing(const struct service *s)
 {
     if (!s->health.broker_configured)
         LEX_LOG(LEX_LOG_WARNING, LOGGER, "No broker: this node decides nothing",
                 lex_log_str("todo", "set LEXECON_KAFKA_BOOTSTRAP_SERVERS to host:port of a broker, "
                                     "or --embedded for a first look"));
-    if (s->config->cache_evaluations)
+    tell_without_effect(s);
+    if (s->config->cache_evaluations && !s->health.audit)
         LEX_LOG(LEX_LOG_INFO, LOGGER,
                 "cache_evaluations has no effect: an evaluation costs what a look-up would");
+}
+
+/* What deciding takes. Workers come later, once there are topics too. */
+static enum lex_status start_deciding(struct service *s, struct lex_error *err)
+{
+    struct lex_config *c = s->config;
+    if (s->health.audit)
+        return LEX_OK;
+    LEX_TRY(lex_policy_watch_start(c, &s->policies, &s->health, wake_workers, s, &s->watch, err));
+    (void)have_keys(s, lex_clock_mono_us());
+    return LEX_OK;
 }
 
 static enum lex_status start(struct service *s, struct lex_error *err)
 {
     struct lex_config *c = s->config;
+    bool audit = c->role == LEX_ROLE_AUDIT;
     LEX_TRY(lex_crypto_init(err));
     LEX_TRY(make_data_dir(c, err));
-    if (c->issuers != NULL)
+    if (c->issuers != NULL && !audit)
         LEX_TRY(lex_identity_load(c->issuers, &s->identity, err));
     int64_t stuck_after_ms = 3 * c->transaction_timeout_ms + 15000;
-    lex_health_init(&s->health, (size_t)c->server_workers,
+    lex_health_init(&s->health, audit ? 0 : (size_t)c->server_workers,
                     (stuck_after_ms > STUCK_AFTER_MS ? stuck_after_ms : STUCK_AFTER_MS) * 1000);
+    s->health.audit = audit;
     lex_policy_slot_init(&s->policies);
     s->health.topics_usable = false;
-    lex_series_preset(c->node_id);
+    lex_series_preset(c->node_id, lex_config_word("lex_config_role", (int)c->role));
     LEX_TRY(start_embedded(s, err));
     s->health.broker_configured = lex_config_kafka_get(c, "bootstrap.servers") != NULL;
     LEX_TRY(lex_http_start(c, &s->health, &s->http, err));
     LEX_LOG(LEX_LOG_INFO, LOGGER, "Lexecon starts", lex_log_str("version", LEX_VERSION),
-            lex_log_str("node_id", c->node_id), lex_log_i64("http_port", lex_http_port(s->http)));
+            lex_log_str("node_id", c->node_id),
+            lex_log_str("role", lex_config_word("lex_config_role", (int)c->role)),
+            lex_log_i64("http_port", lex_http_port(s->http)));
     LEX_TRY(lex_mirror_thread_start(c, &s->health, &s->mirror, err));
-    LEX_TRY(lex_policy_watch_start(c, &s->policies, &s->health, wake_workers, s, &s->watch, err));
-    (void)have_keys(s, lex_clock_mono_us());
+    LEX_TRY(start_deciding(s, err));
     tell_what_is_missing(s);
     LEX_TRY(start_when_possible(s, err));
     s->health.startup_done = true;

@@ -5,9 +5,10 @@
  *     HTTP      health, metrics (atomics only)        preflight      until topics are usable
  *
  * Start is told in full before it fails: a missing broker, policy or key leaves the process up, not
- * ready, and saying what to set; a wrong one ends it. A stop finishes the open batch, commits,
- * leaves the group, drains the mirror; a second signal ends at once and loses nothing, since what
- * is open aborts. */
+ * ready, and saying what to set; a wrong one ends it. With role=audit there are no workers, keys or
+ * policy: the mirror is all that works, and health says how it does. A stop finishes the open
+ * batch, commits, leaves the group, drains the mirror; a second signal ends at once and loses
+ * nothing, since what is open aborts. */
 #ifndef LEX_CONSUMER_SERVICE_H
 #define LEX_CONSUMER_SERVICE_H
 

@@ -233,6 +233,10 @@ static void read_settings(const rd_kafka_ConfigResource_t *resource, struct lex_
             settings.retention_bytes = number_of(value);
         else if (strcmp(name, "min.insync.replicas") == 0)
             settings.min_insync_replicas = number_of(value);
+        else if (strcmp(name, "max.message.bytes") == 0)
+            settings.max_message_bytes = number_of(value);
+        else if (strcmp(name, "message.timestamp.type") == 0)
+            settings.log_append_time = strcmp(value, "LogAppendTime") == 0;
     }
     *ret = settings;
 }
@@ -332,24 +336,21 @@ LEX_STATUS lex_topics_read(struct lex_topics *topics, const char *name, struct l
 
 /* ---- making ---- */
 
+static void set_config(void *user, const char *name, const char *value)
+{
+    (void)rd_kafka_NewTopic_set_config(user, name, value);
+}
+
 static rd_kafka_NewTopic_t *new_topic(const struct lex_topic_plan *plan, struct lex_error *err)
 {
-    char text[512], in_sync[24];
+    char text[512];
     rd_kafka_NewTopic_t *topic =
         rd_kafka_NewTopic_new(plan->name, plan->partitions, plan->replication, text, sizeof text);
     if (topic == NULL) {
         (void)lex_fail(err, LEX_REJECT, "the topic %s cannot be made: %s", plan->name, text);
         return NULL;
     }
-    (void)snprintf(in_sync, sizeof in_sync, "%lld", (long long)plan->min_insync_replicas);
-    (void)rd_kafka_NewTopic_set_config(topic, "min.insync.replicas", in_sync);
-    if (plan->ledger) {
-        (void)rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");
-        (void)rd_kafka_NewTopic_set_config(topic, "retention.bytes", "-1");
-        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "delete");
-    }
-    if (plan->compacted)
-        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+    lex_topic_plan_settings(plan, set_config, topic);
     return topic;
 }
 

@@ -7,8 +7,7 @@
 #ifndef LEX_CONSUMER_TOPICS_H
 #define LEX_CONSUMER_TOPICS_H
 
-#include "core/base/status.h"
-#include "core/config/config.h"
+#include "consumer/topic_plan.h"
 
 struct lex_topics; /* @thread whoever made it */
 
@@ -17,22 +16,11 @@ LEX_STATUS lex_topics_new(const struct lex_config *config, struct lex_topics **r
                           struct lex_error *err);
 void lex_topics_free(struct lex_topics *topics);
 
-struct lex_topic {
-    bool exists;
-    int32_t partitions;
-    int32_t replication; /* of the partition that has the least */
-};
 /* @errors LEX_RETRY  no broker answers: err says why not, and what to change
  *         LEX_REJECT no right to look at it: err names the ACL */
 LEX_STATUS lex_topics_look(struct lex_topics *topics, const char *name, struct lex_topic *ret_topic,
                            struct lex_error *err);
 
-enum { LEX_TOPIC_SETTING_MAX = 64 };
-struct lex_topic_settings {
-    char cleanup_policy[LEX_TOPIC_SETTING_MAX];
-    int64_t retention_ms, retention_bytes; /* -1: without end */
-    int64_t min_insync_replicas;
-};
 /* In effect, the brokers' defaults included.
  * @errors LEX_RETRY no answer; LEX_REJECT no right, or the broker does not tell */
 LEX_STATUS lex_topics_settings(struct lex_topics *topics, const char *name,
@@ -43,13 +31,6 @@ LEX_STATUS lex_topics_settings(struct lex_topics *topics, const char *name,
  * @errors LEX_RETRY the client refuses; LEX_REJECT no right: err names the ACL */
 LEX_STATUS lex_topics_read(struct lex_topics *topics, const char *name, struct lex_error *err);
 
-struct lex_topic_plan {
-    const char *name;
-    int32_t partitions, replication;
-    int64_t min_insync_replicas;
-    bool ledger;    /* kept for ever, never compacted */
-    bool compacted; /* the last record of each key is kept for ever */
-};
 /* Make it, and wait until brokers tell of it. One that exists meanwhile is fine.
  * @errors as lex_topics_settings */
 LEX_STATUS lex_topics_create(struct lex_topics *topics, const struct lex_topic_plan *plan,

@@ -348,16 +348,30 @@ static enum lex_status start_reading(struct lex_client *c, int timeout_ms, struc
 
 /* ---- sending ---- */
 
+/* NULL where there is none. The producer takes them over when it takes the record. */
+static rd_kafka_headers_t *headers_of(const struct lex_ask *ask)
+{
+    if (lex_span_absent(ask->traceparent))
+        return NULL;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+    (void)rd_kafka_header_add(headers, "traceparent", -1, ask->traceparent.data,
+                              (ssize_t)ask->traceparent.len);
+    return headers;
+}
+
 static void send_one(struct lex_client *c, const struct lex_ask *ask, struct pending *pending)
 {
     struct lex_span key = lex_span_absent(ask->key) ? ask->request->actor : ask->key;
+    rd_kafka_headers_t *headers = headers_of(ask);
     /* librdkafka copies the payload; the key it always copies */
     rd_kafka_resp_err_t code = rd_kafka_producev(
         c->producer, RD_KAFKA_V_RKT(c->requests), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY((void *)(uintptr_t)key.data, key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)pending->value.data, pending->value.len),
-        RD_KAFKA_V_OPAQUE(pending), RD_KAFKA_V_END);
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(pending), RD_KAFKA_V_END);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL)
+        rd_kafka_headers_destroy(headers);
     pending->err = code;
     c->undelivered += code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }

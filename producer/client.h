@@ -30,7 +30,8 @@ enum {
 struct lex_ask {
     const struct lex_request *request;
     enum lex_format format;
-    struct lex_span key; /* absent: the actor */
+    struct lex_span key;         /* absent: the actor */
+    struct lex_span traceparent; /* W3C Trace Context, a header of the record; absent: none */
 };
 
 enum lex_answer_kind {

@@ -603,18 +603,21 @@ static LEX_STATUS check_audit(const struct lex_config *config, struct lex_error 
     if (config->role != LEX_ROLE_AUDIT)
         return LEX_OK;
     if (config->embedded)
-        return lex_fail(err, LEX_REJECT,
-                        "role is audit, but embedded starts a broker on which nobody decides; leave "
-                        "embedded away, and name the brokers in kafka.bootstrap.servers");
+        return lex_fail(
+            err, LEX_REJECT,
+            "role is audit, but embedded starts a broker on which nobody decides; leave "
+            "embedded away, and name the brokers in kafka.bootstrap.servers");
     if (config->mirror_scope != LEX_MIRROR_SCOPE_ALL)
-        return lex_fail(err, LEX_REJECT,
-                        "role is audit, but mirror_scope is %s, and an audit node owns no partition "
-                        "and does nothing but mirror; leave mirror_scope away, or set it to all",
-                        lex_config_word("lex_config_mirror_scope", (int)config->mirror_scope));
+        return lex_fail(
+            err, LEX_REJECT,
+            "role is audit, but mirror_scope is %s, and an audit node owns no partition "
+            "and does nothing but mirror; leave mirror_scope away, or set it to all",
+            lex_config_word("lex_config_mirror_scope", (int)config->mirror_scope));
     if (config->create_topics)
-        return lex_fail(err, LEX_REJECT,
-                        "role is audit, but create_topics is true, and an audit node writes nothing "
-                        "to Kafka; leave create_topics to the nodes that decide");
+        return lex_fail(
+            err, LEX_REJECT,
+            "role is audit, but create_topics is true, and an audit node writes nothing "
+            "to Kafka; leave create_topics to the nodes that decide");
     return LEX_OK;
 }
 

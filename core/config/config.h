@@ -12,6 +12,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/log.h"
+#include "core/config/otel.h"
 #include "schemas/records.h"
 
 enum lex_config_role { LEX_ROLE_DECIDE, LEX_ROLE_AUDIT };
@@ -97,7 +98,8 @@ struct lex_config {
     struct lex_config_kafka kafka[LEX_CONFIG_KAFKA_MAX];
     size_t kafka_count;
     struct lex_config_requirements ledger_required;
-    bool static_member; /* static_membership, decided */
+    bool static_member;   /* static_membership, decided */
+    struct lex_otel otel; /* of the environment's OTEL_ variables */
     enum lex_config_action action;
     const char *file; /* --config, or NULL */
     enum lex_config_source sources[LEX_OPTION_COUNT];

@@ -83,6 +83,7 @@ void lex_config_print(const struct lex_config *config, struct lex_buf *out)
             lex_span_str(lex_config_kafka_secret(setting->key) ? "********" : setting->value));
         print_line(out, "kafka.", setting->key, lex_buf_span(&value), setting->source);
     }
+    lex_otel_print(&config->otel, out);
 }
 
 /* ---- --help ---- */
@@ -221,4 +222,5 @@ void lex_config_page(struct lex_buf *out)
         for (size_t i = sections[s].first; i < end; i++)
             put_row(out, &lex_options[i]);
     }
+    lex_otel_page(out);
 }

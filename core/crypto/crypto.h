@@ -17,6 +17,9 @@ enum {
 /* Once per process, before anything else here. @errors LEX_HALT a library does not start */
 LEX_STATUS lex_crypto_init(struct lex_error *err);
 
+/* Bytes that nobody foretells. @thread any */
+void lex_random(void *ret_bytes, size_t len);
+
 struct lex_hash {
     uint8_t bytes[LEX_HASH_BYTES];
 };

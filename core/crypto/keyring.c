@@ -104,6 +104,14 @@ static enum lex_status key_path(const char *dir, enum lex_key_role role, char ou
     return LEX_OK;
 }
 
+/* What others may not have of a key file. Root may hand a file to an unprivileged process through its
+ * group alone, as Kubernetes does with a mounted Secret (root:fsGroup, mode 0440), so there the group
+ * may read. A file of our own is for us. */
+static mode_t forbidden_bits(const struct stat *info)
+{
+    return info->st_uid == 0 && geteuid() != 0 ? 037 : 077;
+}
+
 static enum lex_status check_file(int fd, const char *path, struct lex_error *err)
 {
     struct stat info;
@@ -111,7 +119,7 @@ static enum lex_status check_file(int fd, const char *path, struct lex_error *er
         return lex_fail(err, LEX_REJECT, "%s: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return lex_fail(err, LEX_REJECT, "%s: not a regular file", path);
-    if ((info.st_mode & 077) != 0)
+    if ((info.st_mode & forbidden_bits(&info)) != 0)
         return lex_fail(
             err, LEX_REJECT,
             "%s: mode %04o lets others at the private key, expected 0600; run: chmod 600 %s "

@@ -407,6 +407,53 @@ START_TEST(help_and_page_name_every_option)
 }
 END_TEST
 
+START_TEST(an_audit_node_mirrors_all_and_verifies_it)
+{
+    struct lex_config *config = check_taken(NULL, "--role=audit", NULL);
+    ck_assert_int_eq(config->role, LEX_ROLE_AUDIT);
+    ck_assert_int_eq(config->mirror_scope, LEX_MIRROR_SCOPE_ALL);
+    ck_assert(config->auto_verify);
+    lex_config_free(config);
+    config = check_taken("{\"role\": \"audit\", \"mirror_scope\": \"all\"}", NULL, NULL);
+    lex_config_free(config);
+    config = check_taken(NULL, "--role=decide", NULL);
+    ck_assert_int_eq(config->mirror_scope, LEX_MIRROR_SCOPE_OWNED);
+    lex_config_free(config);
+}
+END_TEST
+
+START_TEST(what_an_audit_node_must_not_do_is_refused)
+{
+    check_refused(NULL, "--role=audit", "LEXECON_MIRROR_SCOPE=owned", "mirror_scope is owned");
+    check_refused(NULL, "--role=audit", "LEXECON_MIRROR_SCOPE=off", "mirror_scope is off");
+    check_refused(NULL, "--role=audit", "LEXECON_EMBEDDED=true", "leave embedded away");
+    check_refused(NULL, "--role=audit", "LEXECON_CREATE_TOPICS=true", "writes nothing to Kafka");
+    check_refused(NULL, "--role=auditor", NULL, "one of decide, audit");
+    lex_config_free(check_taken(NULL, "--role=decide", "LEXECON_MIRROR_SCOPE=off"));
+    lex_config_free(check_taken(NULL, "--role=decide", "LEXECON_EMBEDDED=true"));
+}
+END_TEST
+
+static void check_without_effect(const char *file, const char *want)
+{
+    struct lex_config *config = check_taken(file, NULL, NULL);
+    struct lex_buf names;
+    lex_buf_init(&names, 4096);
+    lex_config_without_effect(config, &names);
+    ck_assert_str_eq(lex_buf_str(&names), want);
+    lex_buf_fini(&names);
+    lex_config_free(config);
+}
+
+START_TEST(options_that_an_audit_node_has_no_use_for_are_named)
+{
+    check_without_effect("{\"role\": \"audit\", \"group\": \"g\", \"mirror_path\": \"m.db\"}", "");
+    check_without_effect("{\"role\": \"audit\", \"keys\": \"mounted\", \"policy\": \"p.json\"}",
+                         "policy, keys");
+    check_without_effect("{\"keys\": \"mounted\", \"policy\": \"p.json\"}", "");
+}
+END_TEST
+
 LEX_CHECK_MAIN("config", defaults_are_final_numbers, embedded_changes_the_defaults_that_it_must,
                flag_over_environment_over_file_over_default,
                a_flag_takes_its_value_from_the_next_word_a_switch_does_not,
@@ -422,4 +469,6 @@ LEX_CHECK_MAIN("config", defaults_are_final_numbers, embedded_changes_the_defaul
                static_membership_is_on_exactly_where_an_instance_is_named,
                print_shows_values_and_sources_and_masks_secrets,
                actions_are_seen_and_help_needs_nothing_else_to_be_right,
+               an_audit_node_mirrors_all_and_verifies_it, what_an_audit_node_must_not_do_is_refused,
+               options_that_an_audit_node_has_no_use_for_are_named,
                promised_variables_stay_what_they_are, help_and_page_name_every_option)

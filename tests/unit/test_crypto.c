@@ -339,6 +339,37 @@ START_TEST(key_files_that_others_can_read_or_that_are_missing_are_refused)
 }
 END_TEST
 
+/* Only root can make root's files and become somebody else, so elsewhere there is nothing to see. */
+START_TEST(root_hands_a_key_file_to_an_unprivileged_process_by_its_group)
+{
+    setup();
+    char dir[] = "/tmp/lex_crypto_XXXXXX", path[128];
+    struct lex_error err;
+    struct lex_keyring *keyring = NULL;
+    if (geteuid() != 0)
+        return;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(lex_keyring_generate(dir, LEX_KEYS_SERVICE, NULL, &err), LEX_OK);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    for (enum lex_key_role role = 0; role < LEX_KEY_POLICY; role++) {
+        snprintf(path, sizeof path, "%s/%s.pem", dir, lex_key_role_name(role));
+        ck_assert_int_eq(chown(path, 0, 1000), 0);
+        ck_assert_int_eq(chmod(path, 0440), 0);
+    }
+    ck_assert_int_eq(setegid(1000), 0);
+    ck_assert_int_eq(seteuid(1000), 0);
+    ck_assert_int_eq(lex_keyring_load(dir, PREFIX, &keyring, &err), LEX_OK);
+    lex_keyring_free(keyring);
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(chmod(path, 0444), 0); /* the group alone: not everybody */
+    ck_assert_int_eq(seteuid(1000), 0);
+    ck_assert_int_eq(lex_keyring_load(dir, PREFIX, &keyring, &err), LEX_REJECT);
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(setegid(0), 0);
+    remove_dir(dir);
+}
+END_TEST
+
 START_TEST(the_openssl_command_line_reads_generated_keys)
 {
     setup();
@@ -680,6 +711,7 @@ LEX_CHECK_MAIN(
     pem_reads_both_versions_of_rfc_8410s_examples, pem_refuses_a_public_key_that_does_not_belong,
     pem_refuses_what_is_no_ed25519_private_key, generated_keys_are_private_and_never_overwritten,
     key_files_that_others_can_read_or_that_are_missing_are_refused,
+    root_hands_a_key_file_to_an_unprivileged_process_by_its_group,
     the_openssl_command_line_reads_generated_keys, a_key_of_the_openssl_command_line_is_read,
     origin_prefixes_that_would_break_a_note_are_refused, every_verdict_of_every_batch_size_verifies,
     an_attestation_with_any_bit_altered_is_refused,

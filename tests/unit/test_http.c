@@ -175,6 +175,74 @@ START_TEST(what_stops_requests_fails_ready_and_nothing_else)
 }
 END_TEST
 
+/* An audit node: no worker, no policy, no keys. */
+static void make_auditing(void)
+{
+    lex_health_init(&health, 0, 60000000);
+    health.audit = true;
+    health.startup_done = health.broker_configured = true;
+    health.mirror_on = health.mirror_connected = true;
+}
+
+START_TEST(an_audit_node_is_ready_without_policy_keys_and_workers)
+{
+    make_auditing();
+    check_probes("hlrs");
+    health.audit = false; /* the same node, if it were to decide */
+    check_probes("hl-s");
+}
+END_TEST
+
+START_TEST(what_stops_the_audit_fails_ready_and_nothing_else)
+{
+    _Atomic bool *const must_be_true[] = {&health.broker_configured, &health.mirror_connected,
+                                          &health.topics_usable};
+    _Atomic bool *const must_be_false[] = {&health.mirror_broken, &health.stopping};
+    make_auditing();
+    for (size_t i = 0; i < 3; i++) {
+        *must_be_true[i] = false;
+        check_probes("hl-s");
+        *must_be_true[i] = true;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        *must_be_false[i] = true;
+        check_probes("hl-s");
+        *must_be_false[i] = false;
+    }
+    health.mirror_lag = 100000; /* behind is late, not wrong */
+    check_probes("hlrs");
+}
+END_TEST
+
+START_TEST(the_body_names_the_role_and_only_its_checks)
+{
+    static const char *const deciding[] = {"workers", "policy", "keys", "partitions"};
+    static const char *const common[] = {"startup", "broker", "topics", "mirror", "lifecycle"};
+    struct lex_buf audit, decide;
+    char name[64];
+    lex_buf_init(&audit, 1 << 16);
+    lex_buf_init(&decide, 1 << 16);
+    make_auditing();
+    ck_assert(lex_health_write(&health, LEX_PROBE_HEALTH, lex_clock_mono_us(), &audit));
+    make_healthy();
+    ck_assert(lex_health_write(&health, LEX_PROBE_HEALTH, lex_clock_mono_us(), &decide));
+    ck_assert_ptr_nonnull(strstr(lex_buf_str(&audit), "\"role\":\"audit\""));
+    ck_assert_ptr_nonnull(strstr(lex_buf_str(&decide), "\"role\":\"decide\""));
+    for (size_t i = 0; i < LEX_COUNT_OF(common); i++) {
+        snprintf(name, sizeof name, "{\"name\":\"%s\"", common[i]);
+        ck_assert_ptr_nonnull(strstr(lex_buf_str(&audit), name));
+        ck_assert_ptr_nonnull(strstr(lex_buf_str(&decide), name));
+    }
+    for (size_t i = 0; i < LEX_COUNT_OF(deciding); i++) {
+        snprintf(name, sizeof name, "{\"name\":\"%s\"", deciding[i]);
+        ck_assert_ptr_null(strstr(lex_buf_str(&audit), name));
+        ck_assert_ptr_nonnull(strstr(lex_buf_str(&decide), name));
+    }
+    lex_buf_fini(&audit);
+    lex_buf_fini(&decide);
+}
+END_TEST
+
 START_TEST(before_the_start_ends_only_live_and_health_hold)
 {
     lex_health_init(&health, 2, 60000000);
@@ -470,6 +538,9 @@ END_TEST
 LEX_CHECK_MAIN("http", a_serving_process_is_healthy_on_every_probe,
                the_body_is_json_with_the_promised_members,
                what_stops_requests_fails_ready_and_nothing_else,
+               an_audit_node_is_ready_without_policy_keys_and_workers,
+               what_stops_the_audit_fails_ready_and_nothing_else,
+               the_body_names_the_role_and_only_its_checks,
                before_the_start_ends_only_live_and_health_hold, a_stuck_or_fatal_worker_fails_live,
                a_worker_that_does_not_poll_on_purpose_is_not_stuck,
                a_member_without_partitions_is_idle_and_ready,

@@ -212,6 +212,10 @@ void lex_answer_json(const struct lex_request *request, const struct lex_answer 
                        answer->kind == LEX_ANSWER_REFUSED ? "true" : "false");
         put_member(out, "why", lex_span_str(answer->why));
     }
+    if (answer->latency_us > 0)
+        lex_buf_printf(out, ",\"latency_us\":%lld", (long long)answer->latency_us);
+    if (answer->again > 0)
+        lex_buf_printf(out, ",\"verdicts\":%u", answer->again + 1);
     lex_buf_printf(out, ",\"partition\":%d,\"offset\":%lld}\n", (int)answer->partition,
                    (long long)answer->offset);
 }

@@ -187,10 +187,32 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* Set while somebody wants to see the table instead of having it used. */
+static struct {
+    void (*see)(void *user, const struct lex_cli_usage *usage);
+    void *user;
+} viewer;
+
+void lex_cli_show(int (*run)(int argc, char **argv),
+                  void (*see)(void *user, const struct lex_cli_usage *usage), void *user)
+{
+    char name[] = "lexecon", flag[] = "--help";
+    char *argv[] = {name, flag, NULL};
+    viewer.see = see;
+    viewer.user = user;
+    (void)run(2, argv);
+    LEX_ASSERT(viewer.see == NULL);
+}
+
 int lex_cli_parse(const struct lex_cli_usage *usage, int argc, char **argv,
                   struct lex_cli_list *ret_operands)
 {
     LEX_ASSERT(usage->flags_count <= 64);
+    if (viewer.see != NULL) {
+        viewer.see(viewer.user, usage);
+        viewer.see = NULL;
+        return 1;
+    }
     if (wants_help(argc, argv)) {
         put_help(stdout, usage);
         return 1;

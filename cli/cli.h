@@ -12,11 +12,9 @@
 
 /* Exit statuses, the same for every subcommand. */
 enum lex_exit {
-    LEX_EXIT_OK = 0,          /* done; whatever was checked holds */
-    LEX_EXIT_NO = 1,          /* done, and the answer is no: not allowed, not verified, not valid */
-    LEX_EXIT_USAGE = 2,       /* wrong flags or unreadable input: nothing was done */
-    LEX_EXIT_UNAVAILABLE = 3, /* a broker, topic or peer did not answer in time */
-    LEX_EXIT_INTERNAL = 4,    /* out of memory or our own bug */
+#define LEX_EXIT(name, status, text) LEX_EXIT_##name = (status),
+#include "cli/exits.def"
+#undef LEX_EXIT
 };
 
 enum lex_cli_kind { LEX_CLI_BOOL, LEX_CLI_STR, LEX_CLI_INT, LEX_CLI_LIST };
@@ -50,6 +48,14 @@ struct lex_cli_usage {
  * @post operands point into argv */
 int lex_cli_parse(const struct lex_cli_usage *usage, int argc, char **argv,
                   struct lex_cli_list *ret_operands);
+
+/* Show what a subcommand parses with, its table of flags, to whoever writes manual pages and
+ * completions from it.
+ * @param run a subcommand of cli/commands.def; it gets as far as its parser
+ * @param see called once; `usage` may live no longer than the call
+ * @thread main */
+void lex_cli_show(int (*run)(int argc, char **argv),
+                  void (*see)(void *user, const struct lex_cli_usage *usage), void *user);
 
 /* Print "lexecon <path>: <text>" to stderr and return `status`, so that a failure is one line. */
 int lex_cli_fail(const struct lex_cli_usage *usage, enum lex_exit status, const char *format, ...)

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-enum { ARGS_MAX = 32 };
+enum { ARGS_MAX = 80 };
 
 /* lex_config_load reads a command line; this is the one that the flags amount to. */
 static int fill_args(const struct lex_cli_cluster *cluster, const char *const *more,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/ledger_file.h"
+#include "cli/ledger_print.h"
 #include "cli/ledger_source.h"
 
 enum {
@@ -63,6 +64,7 @@ struct log_file {
     char path[PATH_MAX_BYTES];
     FILE *out;
     int64_t added;
+    int64_t source_seq; /* of the last entry that the source holds */
 };
 
 struct run {
@@ -87,8 +89,7 @@ static struct log_file *find_log(const struct run *run, struct lex_span origin)
 static enum lex_status resume(struct run *run, struct log_file *log, struct lex_error *err)
 {
     struct lex_ledger_file found;
-    LEX_TRY(
-        lex_ledger_file_check(log->path, run->pins, late_start, &run->file_arena, &found, err));
+    LEX_TRY(lex_ledger_file_check(log->path, run->pins, late_start, &run->file_arena, &found, err));
     if (strcmp(found.verifier.origin, log->file.verifier.origin) != 0)
         return lex_fail(err, LEX_REJECT, "%s holds the log %s, not %s", log->path,
                         found.verifier.origin, log->file.verifier.origin);
@@ -157,10 +158,11 @@ static enum lex_status compare(const struct log_file *log, const struct lex_ledg
     lex_leaf_hash(value, &leaf);
     if (lex_hash_eq(&leaf, &log->file.verifier.prev))
         return LEX_OK;
-    return lex_fail(err, LEX_REJECT,
-                    "%s: its last entry %lld is not the one that stands in %s now: the file, or the "
-                    "ledger, was altered; keep both, and export into another directory",
-                    log->path, (long long)entry->seq, log->file.verifier.origin);
+    return lex_fail(
+        err, LEX_REJECT,
+        "%s: its last entry %lld is not the one that stands in %s now: the file, or the "
+        "ledger, was altered; keep both, and export into another directory",
+        log->path, (long long)entry->seq, log->file.verifier.origin);
 }
 
 static enum lex_status append(struct run *run, struct log_file *log,
@@ -187,11 +189,12 @@ static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
     struct lex_ledger_entry entry;
     lex_arena_reset(&run->arena);
     LEX_TRY(lex_ledger_decode(item->value, &run->arena, &entry, err));
+    if (!lex_ledger_in_partition(&entry, from.partition))
+        return LEX_OK;
     struct log_file *log = find_log(run, entry.log);
     if (log == NULL)
         LEX_TRY(new_log(run, entry.log, &log, err));
-    if (from.partition >= 0 && log->file.partition != from.partition)
-        return LEX_OK;
+    log->source_seq = entry.seq;
     if (item->partition >= 0 && item->partition != log->file.partition)
         return lex_fail(err, LEX_REJECT, "an entry of %s lies in partition %d",
                         log->file.verifier.origin, item->partition);
@@ -212,6 +215,21 @@ static enum lex_status copy_all(struct run *run, struct lex_error *err)
 
 /* ---- the run ---- */
 
+/* A source that ends before the file does has lost entries. */
+static int check_ends(const struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        const struct log_file *log = run->logs[i];
+        if (log->source_seq < log->file.verifier.seq - 1)
+            return lex_cli_fail(&usage, LEX_EXIT_NO,
+                                "%s ends with entry %lld, but %s holds entries up to %lld: the "
+                                "ledger lost its end; keep the file",
+                                log->file.verifier.origin, (long long)log->source_seq, log->path,
+                                (long long)log->file.verifier.seq - 1);
+    }
+    return LEX_EXIT_OK;
+}
+
 static int report(const struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
@@ -223,7 +241,7 @@ static int report(const struct run *run)
     }
     if (run->count == 0)
         return lex_cli_fail(&usage, LEX_EXIT_NO, "there was no entry to export");
-    return LEX_EXIT_OK;
+    return check_ends(run);
 }
 
 static int export_from(struct run *run)

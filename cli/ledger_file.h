@@ -1,9 +1,9 @@
 /* Ledger file: an exported partition of the ledger, `<topic>-<partition>.ledger`, which `ledger
  * export` writes and `ledger restore` reads.
  *
- * One file holds one log, whole and in order, so that a file is checked as a chain is, and two files
- * of one partition can be told apart by their ends. The mistake this prevents: a backup that nobody
- * could have restored, found out on the day it is needed. */
+ * One file holds one log, whole and in order, so that a file is checked as a chain is, and two
+ * files of one partition can be told apart by their ends. The mistake this prevents: a backup that
+ * nobody could have restored, found out on the day it is needed. */
 #ifndef LEX_CLI_LEDGER_FILE_H
 #define LEX_CLI_LEDGER_FILE_H
 

@@ -32,13 +32,11 @@ static void put_help(FILE *out)
         (void)fprintf(out, "  %-16s  %s\n", commands[i].path, commands[i].summary);
     (void)fputs("\n  help COMMAND      a command's flags and examples (also COMMAND --help)\n"
                 "  --version         print the version\n\n"
-                "Exit status:\n"
-                "  0  done; whatever was checked holds\n"
-                "  1  done, and the answer is no: not allowed, not verified, not valid\n"
-                "  2  wrong flags or unreadable input: nothing was done\n"
-                "  3  a broker, topic or peer did not answer in time\n"
-                "  4  out of memory, or a bug in this program\n",
+                "Exit status:\n",
                 out);
+#define LEX_EXIT(name, status, text) (void)fprintf(out, "  %d  %s\n", status, text);
+#include "cli/exits.def"
+#undef LEX_EXIT
 }
 
 /* How many words of argv the command's path takes; 0 when they are not its path. */

@@ -11,13 +11,18 @@
 #include "core/base/clock.h"
 #include "core/base/trace.h"
 
-enum { TIMEOUT_MAX_S = 3600, LINE_MAX_BYTES = 1 << 20, ARENA_CHUNK_BYTES = 256 << 10 };
+enum {
+    TIMEOUT_MAX_S = 3600,
+    RATE_MAX = 100000,
+    LINE_MAX_BYTES = 1 << 20,
+    ARENA_CHUNK_BYTES = 256 << 10
+};
 
 static struct lex_request_flags request = {.risk = LEX_RISK_NOT_GIVEN};
 static struct lex_cli_cluster cluster;
 static const char *file_path, *format_word = "json", *pins_path, *key, *save_path, *traceparent;
 static const char *requests_topic, *verdicts_topic;
-static long long timeout_s = 10;
+static long long timeout_s = 10, rate;
 static bool json, any_outcome, verbose;
 
 static const struct lex_cli_flag flags[] = {
@@ -63,6 +68,10 @@ static const struct lex_cli_flag flags[] = {
     {"verdicts-topic", "NAME", "Default lexecon.verdicts.", LEX_CLI_STR, &verdicts_topic, false},
     {"timeout", "SECONDS", "How long to wait for verdicts, 1 to 3600 (default 10).", LEX_CLI_INT,
      &timeout_s, false},
+    {"rate", "PER_SECOND",
+     "Send at this rate, 1 to 100000, instead of all at once; --json then has each answer's "
+     "latency_us, from sending to proof. The timeout counts from the last request's turn.",
+     LEX_CLI_INT, &rate, false},
     {"json", NULL, "One JSON object per answer instead of the table.", LEX_CLI_BOOL, &json, false},
     {"save", "FILE", "Append the proven verdicts to FILE, for `lexecon verdict verify`.",
      LEX_CLI_STR, &save_path, false},
@@ -111,6 +120,9 @@ static int check_flags(struct run *run)
     if (timeout_s < 1 || timeout_s > TIMEOUT_MAX_S)
         return lex_cli_fail(&usage, LEX_EXIT_USAGE, "--timeout: expected 1 to %d seconds",
                             TIMEOUT_MAX_S);
+    if (rate < 0 || rate > RATE_MAX)
+        return lex_cli_fail(&usage, LEX_EXIT_USAGE, "--rate: expected 1 to %d requests a second",
+                            RATE_MAX);
     if (file_path != NULL && lex_request_flags_given(&request))
         return lex_cli_fail(&usage, LEX_EXIT_USAGE,
                             "--file brings whole requests: leave --actor and its like away");
@@ -271,8 +283,10 @@ static int submit(struct run *run)
     enum lex_status status = lex_client_new(run->config, run->pins, &run->client, &err);
     if (status != LEX_OK)
         return lex_cli_fail(&usage, (enum lex_exit)exit_of(status), "%s", err.text);
-    status = lex_client_ask(run->client, run->asks, run->file.count, timeout_s * 1000, &answers,
-                            &bad, &err);
+    lex_client_pace(run->client, (long)rate);
+    int64_t sending_ms = rate > 0 ? (int64_t)run->file.count * 1000 / rate : 0;
+    status = lex_client_ask(run->client, run->asks, run->file.count, timeout_s * 1000 + sending_ms,
+                            &answers, &bad, &err);
     if (status != LEX_OK)
         return failed_ask(run, bad, status, &err);
     int shown = show(run, answers);

@@ -15,13 +15,25 @@ void lex_health_init(struct lex_health *health, size_t workers_count, int64_t st
     atomic_store(&health->topics_usable, true);
     (void)pthread_mutex_init(&health->problem.lock, NULL);
     health->policy_problem = &health->problem;
+    (void)pthread_mutex_init(&health->registry_text.lock, NULL);
+    health->registry_problem = &health->registry_text;
+}
+
+static void set_text(struct lex_health_text *text, const char *value)
+{
+    (void)pthread_mutex_lock(&text->lock);
+    (void)snprintf(text->text, sizeof text->text, "%s", value);
+    (void)pthread_mutex_unlock(&text->lock);
 }
 
 void lex_health_set_policy_problem(struct lex_health *health, const char *text)
 {
-    (void)pthread_mutex_lock(&health->problem.lock);
-    (void)snprintf(health->problem.text, sizeof health->problem.text, "%s", text);
-    (void)pthread_mutex_unlock(&health->problem.lock);
+    set_text(&health->problem, text);
+}
+
+void lex_health_set_registry_problem(struct lex_health *health, const char *text)
+{
+    set_text(&health->registry_text, text);
 }
 
 /* ---- the checks ---- */
@@ -170,6 +182,33 @@ static struct finding check_mirror(const struct lex_health *health, int64_t now)
     return finding;
 }
 
+/* A registry that does not answer stops only what waits for it: known schemas go on. */
+static struct finding check_registry(const struct lex_health *health, int64_t now)
+{
+    struct lex_health_text *problem = health->registry_problem;
+    bool needed = atomic_load(&health->registry_needed);
+    int64_t waiting = atomic_load(&health->registry_waiting);
+    struct finding finding = {.good = true};
+    (void)now;
+    if (!atomic_load(&health->registry_on))
+        return find_words(true, "off", "");
+    (void)pthread_mutex_lock(&problem->lock);
+    const char *said = problem->text[0] != 0 ? problem->text : "no answer yet";
+    finding.good = !needed && (waiting == 0 || problem->text[0] == 0);
+    if (needed)
+        (void)snprintf(finding.details, sizeof finding.details,
+                       "no id for the verdict's schema: %.480s", said);
+    else if (waiting != 0)
+        (void)snprintf(finding.details, sizeof finding.details,
+                       "%lld partitions wait for a schema: %.480s", (long long)waiting, said);
+    else
+        (void)snprintf(finding.details, sizeof finding.details, "%s%.480s",
+                       problem->text[0] != 0 ? "nothing waits for it, and it fails: " : "answering",
+                       problem->text);
+    (void)pthread_mutex_unlock(&problem->lock);
+    return finding;
+}
+
 static struct finding check_stopping(const struct lex_health *health, int64_t now)
 {
     (void)now;
@@ -189,6 +228,7 @@ static const struct check {
     {"policy", check_policy, false, true, false, false},
     {"keys", check_keys, false, true, false, false},
     {"partitions", check_partitions, false, true, false, false},
+    {"schema_registry", check_registry, false, true, false, false},
     {"mirror", check_mirror, false, true, false, true},
     {"lifecycle", check_stopping, false, true, false, true},
 };
@@ -264,6 +304,21 @@ bool lex_health_write(const struct lex_health *health, enum lex_health_probe pro
     }
     lex_buf_puts(out, "]}\n");
     return good;
+}
+
+void lex_health_summary(const struct lex_health *health, int64_t now_mono_us, char *out,
+                        size_t size)
+{
+    (void)snprintf(out, size, "ready");
+    for (size_t i = 0; i < LEX_COUNT_OF(checks); i++) {
+        if (!needed(&checks[i], health, LEX_PROBE_READY))
+            continue;
+        struct finding finding = checks[i].find(health, now_mono_us);
+        if (finding.good)
+            continue;
+        (void)snprintf(out, size, "not ready: %s: %s", checks[i].name, finding.details);
+        return;
+    }
 }
 
 void lex_health_to_metrics(const struct lex_health *health, int64_t now_mono_us)

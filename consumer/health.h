@@ -48,6 +48,11 @@ struct lex_health {
     _Atomic bool policy_loaded;             /* a policy is in effect */
     struct lex_health_text *policy_problem; /* `problem`, which a reader of the rest may lock */
     struct lex_health_text problem;
+    _Atomic bool registry_on;                 /* a schema registry is configured */
+    _Atomic bool registry_needed;             /* workers wait for the id of the verdict's schema */
+    _Atomic int64_t registry_waiting;         /* partitions that wait for a schema */
+    struct lex_health_text *registry_problem; /* of `registry_text`, as above */
+    struct lex_health_text registry_text;
     _Atomic bool topics_usable; /* false while a topic is missing or not good enough */
     _Atomic bool stopping;      /* SIGTERM was taken */
     _Atomic int64_t assigned_partitions, halted_partitions;
@@ -65,6 +70,9 @@ void lex_health_init(struct lex_health *health, size_t workers_count, int64_t st
 /* Why the last load of a policy failed, or what it waits for; "" when it did not. @thread any */
 void lex_health_set_policy_problem(struct lex_health *health, const char *text);
 
+/* Why the schema registry's last call failed; "" when it did not. @thread any */
+void lex_health_set_registry_problem(struct lex_health *health, const char *text);
+
 enum lex_health_probe {
     LEX_PROBE_HEALTH,  /* everything; fails with liveness only */
     LEX_PROBE_LIVE,    /* would a restart help? */
@@ -77,6 +85,10 @@ bool lex_health_probe(const struct lex_health *health, enum lex_health_probe pro
 /* The same, as the JSON body. */
 bool lex_health_write(const struct lex_health *health, enum lex_health_probe probe,
                       int64_t now_mono_us, struct lex_buf *out);
+/* Readiness in one line: "ready", or "not ready: broker: no connection ..." with the first thing
+ * that is in its way. Cut at `size`. */
+void lex_health_summary(const struct lex_health *health, int64_t now_mono_us, char *out,
+                        size_t size);
 /* Copy the facts that are metrics too, so that the two never disagree. */
 void lex_health_to_metrics(const struct lex_health *health, int64_t now_mono_us);
 

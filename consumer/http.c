@@ -209,6 +209,17 @@ static const struct endpoint *find_endpoint(const char *path)
     return NULL;
 }
 
+/* What is asked for every few seconds stands at 0 before it is asked for the first time. */
+static void preset_series(void)
+{
+    for (size_t i = 0; i < LEX_COUNT_OF(endpoints); i++) {
+        const struct lex_span labels[] = {LEX_SPAN("GET"), lex_span_str(endpoints[i].path),
+                                          LEX_SPAN("200")};
+        (void)lex_metric_series(LEX_METRIC_HTTP_REQUESTS, labels, 3);
+        (void)lex_metric_series(LEX_METRIC_HTTP_REQUEST_DURATION, labels, 2);
+    }
+}
+
 /* Hand the body over to libmicrohttpd, which frees it. */
 static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *answer)
 {
@@ -459,6 +470,7 @@ LEX_STATUS lex_http_start(const struct lex_config *config, const struct lex_heal
         return lex_fail(err, LEX_LIMIT, "out of memory");
     http->config = config;
     http->health = health;
+    preset_series();
     enum lex_status status = start_daemon(http, err);
     if (status != LEX_OK) {
         free(http);

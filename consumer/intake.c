@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/backlog.h"
 #include "core/base/clock.h"
 
 enum {
@@ -13,6 +14,19 @@ enum {
     METADATA_COPY_BYTES =
         1025, /* one over a head's ceiling, so that a longer one is seen as such */
     HELD_FIRST = 4096,
+    BACKLOG_SHARE = 16,    /* of a worker's memory, for what waits for a schema */
+    BACKLOG_POLL_MS = 100, /* while a partition waits for a schema, between two looks */
+};
+
+/* Handed over, until its transaction committed. */
+struct held {
+    rd_kafka_message_t *message;
+    struct lex_registered *registered; /* a reference, or NULL */
+};
+
+/* Of a partition: records that are here and not decided, and what is behind the last of them. */
+struct here {
+    int64_t count, next_offset, oldest_ms;
 };
 
 struct lex_intake {
@@ -24,17 +38,25 @@ struct lex_intake {
     rd_kafka_topic_t *topic; /* the requests, for records that librdkafka hands over by topic */
     bool subscribed, rebalanced, refused;
     bool parked; /* fetching is paused: the stash is full */
+    bool paused; /* some partition is, for its schema's sake */
     bool lost;   /* the assignment was lost; an assign of ours makes librdkafka forget that */
     int32_t active[LEX_WORKER_PARTITIONS_MAX]; /* consumed now: what RESUME said */
+    int64_t next[LEX_WORKER_PARTITIONS_MAX];   /* of each: behind what was handed over */
+    int64_t end[LEX_WORKER_PARTITIONS_MAX];    /* of each: where the fetcher had seen all, or -1 */
+    struct here here[LEX_WORKER_PARTITIONS_MAX]; /* of each: see lex_intake_survey */
     size_t active_count, assigned_count;
+    struct lex_registry *registry; /* NULL: none */
+    struct lex_backlog *backlog;
 
-    rd_kafka_message_t **held; /* ring: oldest at `first` */
+    struct held *held; /* ring: oldest at `first` */
     size_t held_cap, held_first, held_count;
     rd_kafka_message_t **stash; /* arrived while no records were wanted */
     size_t stash_count, stash_bytes;
     int32_t gone[LEX_WORKER_PARTITIONS_MAX]; /* lost their next offset; told once by librdkafka */
     size_t gone_count;
     rd_kafka_message_t *taken[LEX_WORKER_BATCH_MAX];
+    struct lex_framed framed[LEX_WORKER_BATCH_MAX]; /* of the first of them, from the backlog */
+    size_t framed_count;
     struct lex_record records[LEX_WORKER_BATCH_MAX];
 
     char (*metadata)[METADATA_COPY_BYTES];
@@ -47,16 +69,16 @@ enum { STASH_MAX = 1024, STASH_PARK = 900, STASH_PARK_BYTES = 8 << 20 };
 
 /* ---- held messages ---- */
 
-static rd_kafka_message_t **held_at(struct lex_intake *s, size_t index)
+static struct held *held_at(struct lex_intake *s, size_t index)
 {
     return &s->held[(s->held_first + index) % s->held_cap];
 }
 
-static void hold(struct lex_intake *s, rd_kafka_message_t *message)
+static void hold(struct lex_intake *s, struct held held)
 {
     if (s->held_count == s->held_cap) {
         size_t cap = s->held_cap == 0 ? HELD_FIRST : 2 * s->held_cap;
-        rd_kafka_message_t **grown = calloc(cap, sizeof *grown);
+        struct held *grown = calloc(cap, sizeof *grown);
         LEX_ASSERT(grown != NULL); /* bounded by commit_max_records and its slack */
         for (size_t i = 0; i < s->held_count; i++)
             grown[i] = *held_at(s, i);
@@ -66,20 +88,24 @@ static void hold(struct lex_intake *s, rd_kafka_message_t *message)
         s->held_first = 0;
     }
     s->held_count++;
-    *held_at(s, s->held_count - 1) = message;
+    *held_at(s, s->held_count - 1) = held;
 }
 
 void lex_intake_release(struct lex_intake *intake, size_t keep)
 {
     while (intake->held_count > keep) {
-        rd_kafka_message_destroy(*held_at(intake, 0));
+        rd_kafka_message_destroy(held_at(intake, 0)->message);
+        lex_registered_unref(held_at(intake, 0)->registered);
         intake->held_first = (intake->held_first + 1) % intake->held_cap;
         intake->held_count--;
     }
 }
 
+/* What was not handed over, the backlog's included: it is read again. */
 static void drop_stash(struct lex_intake *s)
 {
+    if (s->backlog != NULL)
+        lex_backlog_clear(s->backlog);
     for (size_t i = 0; i < s->stash_count; i++)
         rd_kafka_message_destroy(s->stash[i]);
     s->stash_count = s->stash_bytes = 0;
@@ -94,20 +120,46 @@ static void rebalance_failed(const struct lex_intake *s, rd_kafka_resp_err_t cod
                 lex_log_str("error", rd_kafka_err2str(code)));
 }
 
-/* Stop or go on fetching what is active. What was fetched and not taken is dropped by a pause and
- * fetched again, so this is for a wait that outlasts the stash, not for each short one. */
-static void park(struct lex_intake *s, bool on)
+static void set_paused(struct lex_intake *s, const int32_t *partitions, size_t count, bool on)
 {
-    if (s->parked == on)
-        return;
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new((int)s->active_count + 1);
-    for (size_t i = 0; i < s->active_count; i++)
-        (void)rd_kafka_topic_partition_list_add(list, s->config->requests_topic, s->active[i]);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+    for (size_t i = 0; i < count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, s->config->requests_topic, partitions[i]);
     rebalance_failed(s, on ? rd_kafka_pause_partitions(s->rk, list)
                            : rd_kafka_resume_partitions(s->rk, list));
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Stop or go on fetching what is active, but for what waits for its schema. What was fetched and
+ * not taken is dropped by a pause and fetched again, so this is for a wait that outlasts the stash,
+ * not for each short one. */
+static void park(struct lex_intake *s, bool on)
+{
+    static _Thread_local int32_t partitions[LEX_WORKER_PARTITIONS_MAX];
+    size_t count = 0;
+    if (s->parked == on)
+        return;
+    for (size_t i = 0; i < s->active_count; i++)
+        if (s->backlog == NULL || !lex_backlog_keeps(s->backlog, s->active[i]))
+            partitions[count++] = s->active[i];
+    set_paused(s, partitions, count, on);
     s->parked = on;
+}
+
+/* The backlog's: one partition waits for its schema, or no longer. */
+static void pause_one(void *user, int32_t partition, bool on)
+{
+    struct lex_intake *s = user;
+    set_paused(s, &partition, 1, on);
+    s->paused = s->paused || on;
+}
+
+/* Before an assignment: librdkafka would keep a pause over it. */
+static void unpause(struct lex_intake *s)
+{
+    if (s->parked || s->paused)
+        set_paused(s, s->active, s->active_count, false);
+    s->parked = s->paused = false;
 }
 
 static void tell(struct lex_intake *s, enum lex_event_kind kind,
@@ -135,8 +187,11 @@ static void forget_active(struct lex_intake *s, const rd_kafka_topic_partition_l
         bool leaves = false;
         for (int k = 0; k < list->cnt; k++)
             leaves = leaves || list->elems[k].partition == s->active[i];
-        if (!leaves)
-            s->active[kept++] = s->active[i];
+        if (leaves)
+            continue;
+        s->next[kept] = s->next[i];
+        s->end[kept] = s->end[i];
+        s->active[kept++] = s->active[i];
     }
     s->active_count = kept;
 }
@@ -159,7 +214,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     bool lost =
         s->lost || rd_kafka_assignment_lost(rk) || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
     tell(s, lost ? LEX_EVENT_LOST : LEX_EVENT_REVOKED, list);
-    park(s, false);
+    unpause(s);
     forget_active(s, list);
     s->lost = false;
     s->assigned_count -=
@@ -196,7 +251,7 @@ static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t
         {"fetch.wait.max.ms", c->embedded ? "10" : "100"},
         {"fetch.error.backoff.ms", "50"},
         {"reconnect.backoff.max.ms", "1000"},
-        {"topic.metadata.refresh.interval.ms", "30000"},
+        {"topic.metadata.refresh.interval.ms", LEX_KAFKA_REFRESH_MS},
         {"max.poll.interval.ms", "300000"},
         {"heartbeat.interval.ms", c->session_timeout_ms < 9000 ? "500" : "1000"},
         {"socket.nagle.disable", "true"},
@@ -208,7 +263,7 @@ static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "error"},
-        {"enable.partition.eof", "false"},
+        {"enable.partition.eof", "true"},
         {"partition.assignment.strategy",
          c->assignor == LEX_ASSIGNOR_ROUNDROBIN ? "roundrobin" : "range"},
         {c->static_member ? "group.instance.id" : NULL, instance},
@@ -241,6 +296,26 @@ LEX_STATUS lex_intake_new(const struct lex_config *config, int slot,
     (void)rd_kafka_poll_set_consumer(s->rk);
     s->queue = rd_kafka_queue_get_consumer(s->rk);
     *ret_intake = s;
+    return LEX_OK;
+}
+
+LEX_STATUS lex_intake_use_registry(struct lex_intake *intake, struct lex_registry *registry,
+                                   struct lex_error *err)
+{
+    const struct lex_config *c = intake->config;
+    enum lex_config_verdict_format format = c->verdict_format;
+    int64_t workers = c->server_workers > 0 ? c->server_workers : 1;
+    struct lex_backlog_options options = {
+        .registry = registry,
+        .unknown_ms = c->schema_registry_unknown_ms,
+        .max_bytes = (size_t)(c->memory_budget_mb * (1 << 20) / workers / BACKLOG_SHARE),
+        .request_max_bytes = (size_t)c->request_max_bytes,
+        .needs_verdict_id = format == LEX_VERDICT_SAME || format == LEX_VERDICT_CONFLUENT,
+        .pause = pause_one,
+        .user = intake,
+    };
+    LEX_TRY(lex_backlog_new(&options, &intake->backlog, err));
+    intake->registry = registry;
     return LEX_OK;
 }
 
@@ -286,6 +361,7 @@ void lex_intake_free(struct lex_intake *intake)
     if (intake->rk != NULL)
         rd_kafka_destroy(intake->rk);
     free(intake->metadata);
+    lex_backlog_free(intake->backlog);
     free(intake->stash);
     free(intake->held);
     free(intake);
@@ -301,24 +377,42 @@ static bool is_active(const struct lex_intake *s, int32_t partition)
     return false;
 }
 
+/* Consume the active partitions, and nothing else, from `next` on. */
+static void consume_from_next(struct lex_intake *s)
+{
+    s->lost = s->lost || rd_kafka_assignment_lost(s->rk);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)s->active_count + 1);
+    for (size_t i = 0; i < s->active_count; i++)
+        rd_kafka_topic_partition_list_add(list, s->config->requests_topic, s->active[i])->offset =
+            s->next[i];
+    for (size_t i = 0; i < s->active_count; i++)
+        s->end[i] = -1;
+    rebalance_failed(s, rd_kafka_assign(s->rk, list));
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 void lex_intake_resume(struct lex_intake *intake, const struct lex_position *positions,
                        size_t count)
 {
     LEX_ASSERT(count <= LEX_WORKER_PARTITIONS_MAX);
     drop_stash(intake);
-    park(intake, false);
+    unpause(intake);
     intake->gone_count = 0;
-    intake->lost = intake->lost || rd_kafka_assignment_lost(intake->rk);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
-    for (size_t i = 0; i < count; i++)
-        rd_kafka_topic_partition_list_add(list, intake->config->requests_topic,
-                                          positions[i].partition)
-            ->offset = positions[i].next_offset;
-    rebalance_failed(intake, rd_kafka_assign(intake->rk, list));
-    rd_kafka_topic_partition_list_destroy(list);
     intake->active_count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         intake->active[i] = positions[i].partition;
+        intake->next[i] = positions[i].next_offset;
+    }
+    consume_from_next(intake);
+}
+
+/* More stood behind a record that waited for its schema than is kept: read it again. */
+static void rewind_backlog(struct lex_intake *s)
+{
+    drop_stash(s);
+    unpause(s);
+    consume_from_next(s);
 }
 
 static struct lex_span traceparent_of(const rd_kafka_message_t *message)
@@ -333,7 +427,8 @@ static struct lex_span traceparent_of(const rd_kafka_message_t *message)
     return lex_span_of(value, size);
 }
 
-static struct lex_record record_of(const rd_kafka_message_t *message)
+static struct lex_record record_of(const struct lex_intake *s, const rd_kafka_message_t *message,
+                                   const struct lex_framed *framed)
 {
     rd_kafka_timestamp_type_t type;
     int64_t timestamp = rd_kafka_message_timestamp(message, &type);
@@ -344,18 +439,35 @@ static struct lex_record record_of(const rd_kafka_message_t *message)
         .key = lex_span_of(message->key, message->key_len),
         .value = lex_span_of(message->payload, message->len),
         .traceparent = traceparent_of(message),
+        .registered = framed->registered,
+        .frame_bytes = framed->frame_bytes,
+        .schema_header = framed->header,
+        .verdict_schema = s->registry == NULL ? 0 : lex_registry_verdict_id(s->registry),
     };
 }
 
-static size_t take_stash(struct lex_intake *s, size_t max)
+/* Behind the first `count`. */
+static size_t take_stash(struct lex_intake *s, size_t count, size_t max)
 {
-    size_t count = s->stash_count < max ? s->stash_count : max;
-    memcpy(s->taken, s->stash, count * sizeof *s->taken);
-    for (size_t i = 0; i < count; i++)
-        s->stash_bytes -= s->taken[i]->len + s->taken[i]->key_len;
-    s->stash_count -= count;
-    memmove(s->stash, s->stash + count, s->stash_count * sizeof *s->stash);
-    return count;
+    size_t more = s->stash_count < max - count ? s->stash_count : max - count;
+    memcpy(s->taken + count, s->stash, more * sizeof *s->taken);
+    for (size_t i = 0; i < more; i++)
+        s->stash_bytes -= s->stash[i]->len + s->stash[i]->key_len;
+    s->stash_count -= more;
+    memmove(s->stash, s->stash + more, s->stash_count * sizeof *s->stash);
+    return count + more;
+}
+
+/* What waited for its schema and has it now: it stood before all that comes later. */
+static size_t take_backlog(struct lex_intake *s, size_t max)
+{
+    s->framed_count = 0;
+    if (s->backlog == NULL)
+        return 0;
+    if (lex_backlog_must_rewind(s->backlog))
+        rewind_backlog(s);
+    s->framed_count = lex_backlog_take(s->backlog, s->taken, s->framed, max);
+    return s->framed_count;
 }
 
 /* Behind the first `count`: one blocking poll, which also serves callbacks, then what else is
@@ -365,6 +477,8 @@ static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t count, 
 {
     if (count == max)
         return count;
+    if (s->backlog != NULL && lex_backlog_waiting(s->backlog) != 0 && timeout_ms > BACKLOG_POLL_MS)
+        timeout_ms = BACKLOG_POLL_MS;
     rd_kafka_message_t *first = rd_kafka_consumer_poll(s->rk, count != 0 ? 0 : timeout_ms);
     if (first == NULL)
         return count;
@@ -399,10 +513,23 @@ static void note_gone(struct lex_intake *s, int32_t partition)
         s->gone[s->gone_count++] = partition;
 }
 
+/* All that stands before `end` has come. */
+static void note_end(struct lex_intake *s, int32_t partition, int64_t end)
+{
+    for (size_t i = 0; i < s->active_count; i++)
+        if (s->active[i] == partition)
+            s->end[i] = end;
+}
+
 /* A message that carries an error instead of a record; consumes it. */
 static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct taken *ret,
                        struct lex_error *err)
 {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        note_end(s, message->partition, message->offset);
+        rd_kafka_message_destroy(message);
+        return;
+    }
     rd_kafka_resp_err_t code = message->err;
     char text[512];
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(s->rk, text, sizeof text);
@@ -423,6 +550,34 @@ static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct
     rd_kafka_message_destroy(message);
 }
 
+static void note_handed_over(struct lex_intake *s, const rd_kafka_message_t *message)
+{
+    for (size_t i = 0; i < s->active_count; i++)
+        if (s->active[i] == message->partition)
+            s->next[i] = message->offset + 1;
+}
+
+static void hand_over(struct lex_intake *s, rd_kafka_message_t *message,
+                      const struct lex_framed *framed, struct taken *taken)
+{
+    hold(s, (struct held){message, framed->registered});
+    s->records[taken->records++] = record_of(s, message, framed);
+    if (s->backlog != NULL)
+        note_handed_over(s, message);
+}
+
+/* The first ones come from the backlog and have their schema; the others may go there. */
+static void keep_or_hand_over(struct lex_intake *s, size_t index, struct taken *taken)
+{
+    rd_kafka_message_t *message = s->taken[index];
+    struct lex_framed framed = {0};
+    if (index < s->framed_count)
+        framed = s->framed[index];
+    else if (s->backlog != NULL && !lex_backlog_admit(s->backlog, message, &framed))
+        return;
+    hand_over(s, message, &framed, taken);
+}
+
 static struct taken sort_out(struct lex_intake *s, size_t count, bool keep, struct lex_error *err)
 {
     struct taken taken = {0};
@@ -437,8 +592,7 @@ static struct taken sort_out(struct lex_intake *s, size_t count, bool keep, stru
             s->stash_bytes += message->len + message->key_len;
             s->stash[s->stash_count++] = message;
         } else {
-            hold(s, message);
-            s->records[taken.records++] = record_of(message);
+            keep_or_hand_over(s, i, &taken);
         }
     }
     return taken;
@@ -455,12 +609,15 @@ enum lex_polled lex_intake_poll(struct lex_intake *intake, int timeout_ms, size_
     intake->rebalanced = false;
     if (keep)
         park(intake, false);
-    size_t count = keep ? take_messages(intake, timeout_ms, take_stash(intake, max), max)
-                        : take_none(intake, timeout_ms);
+    intake->framed_count = 0;
+    size_t count = keep ? take_stash(intake, take_backlog(intake, max), max) : 0;
+    count = keep ? take_messages(intake, timeout_ms, count, max) : take_none(intake, timeout_ms);
     if (intake->rebalanced) {
         /* Whatever came along is read again from where RESUME says. */
         for (size_t i = 0; i < count; i++)
             rd_kafka_message_destroy(intake->taken[i]);
+        for (size_t i = 0; i < intake->framed_count; i++)
+            lex_registered_unref(intake->framed[i].registered);
         return LEX_POLLED_REBALANCED;
     }
     struct taken taken = sort_out(intake, count, keep, err);
@@ -602,12 +759,81 @@ bool lex_intake_ping(struct lex_intake *intake, int timeout_ms)
     return true;
 }
 
-int64_t lex_intake_high(struct lex_intake *intake, int32_t partition)
+/* ---- how much waits ----
+ *
+ * The high watermark is one past the last record, and the last record may be the marker of a
+ * transaction of those who write requests: counted by offsets alone, a partition at rest would stay
+ * one behind for ever. So the end is taken from the fetcher, which says where it stood when it had
+ * seen everything (partition EOF), and what is between that and the watermark came later. */
+
+static void survey_one(struct lex_intake *s, const rd_kafka_message_t *message, size_t *at)
+{
+    /* mostly the same partition as the one before */
+    if (*at >= s->active_count || s->active[*at] != message->partition)
+        for (*at = 0; *at < s->active_count && s->active[*at] != message->partition;)
+            ++*at;
+    if (*at == s->active_count)
+        return;
+    rd_kafka_timestamp_type_t type;
+    struct here *here = &s->here[*at];
+    int64_t timestamp = rd_kafka_message_timestamp(message, &type);
+    here->count++;
+    if (message->offset >= here->next_offset)
+        here->next_offset = message->offset + 1;
+    if (timestamp >= 0 && (here->oldest_ms < 0 || timestamp < here->oldest_ms))
+        here->oldest_ms = timestamp;
+}
+
+static void survey_kept(void *user, const rd_kafka_message_t *message)
+{
+    size_t at = 0;
+    survey_one(user, message, &at);
+}
+
+void lex_intake_survey(struct lex_intake *intake)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < intake->active_count; i++)
+        intake->here[i] = (struct here){.oldest_ms = -1};
+    for (size_t i = 0; i < intake->held_count; i++)
+        survey_one(intake, held_at(intake, i)->message, &at);
+    if (intake->backlog != NULL)
+        lex_backlog_each(intake->backlog, survey_kept, intake);
+    for (size_t i = 0; i < intake->stash_count; i++)
+        survey_one(intake, intake->stash[i], &at);
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+struct lex_waiting lex_intake_waiting(struct lex_intake *intake, int32_t partition,
+                                      int64_t next_offset)
 {
     int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
-        intake->rk, intake->config->requests_topic, partition, &low, &high);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+    size_t at = 0;
+    while (at < intake->active_count && intake->active[at] != partition)
+        at++;
+    if (at == intake->active_count ||
+        rd_kafka_get_watermark_offsets(intake->rk, intake->config->requests_topic, partition, &low,
+                                       &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        high < 0)
+        return (struct lex_waiting){-1, -1};
+    const struct here *here = &intake->here[at];
+    int64_t seen = most(most(next_offset, here->next_offset), intake->end[at]);
+    return (struct lex_waiting){here->count + most(high - seen, 0), here->oldest_ms};
+}
+
+struct lex_waiting lex_intake_ask_waiting(struct lex_intake *intake, int32_t partition,
+                                          int64_t next_offset, int timeout_ms)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        intake->rk, intake->config->requests_topic, partition, &low, &high, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || next_offset < 0)
+        return (struct lex_waiting){-1, -1};
+    return (struct lex_waiting){most(high - most(next_offset, low), 0), -1};
 }
 
 size_t lex_intake_assigned(const struct lex_intake *intake)

@@ -7,6 +7,7 @@
 #ifndef LEX_CONSUMER_INTAKE_H
 #define LEX_CONSUMER_INTAKE_H
 
+#include "consumer/registry.h"
 #include "core/worker/worker.h"
 #include "producer/kafka.h"
 #include "producer/publisher.h"
@@ -25,6 +26,11 @@ struct lex_intake;
 LEX_STATUS lex_intake_new(const struct lex_config *config, int slot,
                           struct lex_intake_listener listener, struct lex_intake **ret_intake,
                           struct lex_error *err);
+/* Read what a registry names the schema of: its ids are resolved before a record is handed
+ * over, and a partition whose next record has none yet is kept back. Once, before subscribing.
+ * @errors LEX_LIMIT memory */
+LEX_STATUS lex_intake_use_registry(struct lex_intake *intake, struct lex_registry *registry,
+                                   struct lex_error *err);
 /* Join the group. Once. @errors LEX_REJECT */
 LEX_STATUS lex_intake_subscribe(struct lex_intake *intake, struct lex_error *err);
 /* Leave the group. The listener is called once more, with nothing open. */
@@ -65,8 +71,21 @@ struct lex_membership lex_intake_membership(struct lex_intake *intake);
 struct lex_kafka_handle *lex_intake_handle(struct lex_intake *intake);
 /* Ask any broker anything; true when one answers. For readiness after an outage. */
 bool lex_intake_ping(struct lex_intake *intake, int timeout_ms);
-/* End of a request partition as last seen by the fetcher, -1 where unknown. */
-int64_t lex_intake_high(struct lex_intake *intake, int32_t partition);
+
+/* What of a partition is not decided yet. */
+struct lex_waiting {
+    int64_t count; /* -1: not known. Exact once its end was reached; until then control records of
+                      those who write requests in transactions count as well */
+    int64_t oldest_ms; /* timestamp of the oldest that is here, -1 where none is */
+};
+/* Look at all that is here, for lex_intake_waiting: a pass over it, so not for every record. */
+void lex_intake_survey(struct lex_intake *intake);
+/* `next_offset`: the first that is not decided. As of the last survey. */
+struct lex_waiting lex_intake_waiting(struct lex_intake *intake, int32_t partition,
+                                      int64_t next_offset);
+/* The same for a partition that is not consumed: asks a broker, for up to timeout_ms. */
+struct lex_waiting lex_intake_ask_waiting(struct lex_intake *intake, int32_t partition,
+                                          int64_t next_offset, int timeout_ms);
 size_t lex_intake_assigned(const struct lex_intake *intake);
 /* The broker said that this user may not join the group or read the topic, and nothing came since.
  */

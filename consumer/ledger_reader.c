@@ -49,13 +49,15 @@ LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *lo
     (void)snprintf(wait, sizeof wait, "%d", config->embedded ? 10 : wait_ms);
     (void)snprintf(queue_kb, sizeof queue_kb, "%d", prefetch_kb);
     (void)snprintf(queue_messages, sizeof queue_messages, "%d", prefetch_kb * 4); /* of 256 bytes */
-    const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", wait},
-                                               {"queued.min.messages", queue_messages},
-                                               {"queued.max.messages.kbytes", queue_kb},
-                                               {"fetch.max.bytes", "4194304"},
-                                               {"fetch.error.backoff.ms", "50"},
-                                               {"reconnect.backoff.max.ms", "1000"},
-                                               {NULL, NULL}};
+    const struct lex_kafka_setting tuning[] = {
+        {"fetch.wait.max.ms", wait},
+        {"queued.min.messages", queue_messages},
+        {"queued.max.messages.kbytes", queue_kb},
+        {"fetch.max.bytes", "4194304"},
+        {"fetch.error.backoff.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {"topic.metadata.refresh.interval.ms", LEX_KAFKA_REFRESH_MS},
+        {NULL, NULL}};
     /* Assigned by hand, so the group is only a name that librdkafka asks for; it is never joined.
      */
     const struct lex_kafka_setting fixed[] = {{"group.id", config->group},
@@ -182,6 +184,9 @@ LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_
         ret_item->gone = true;
         return LEX_OK;
     }
+    /* librdkafka asks for the group's coordinator; who assigns by hand needs none. */
+    if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        return lex_fail(err, LEX_RETRY, "nothing new");
     enum lex_status status = failed(message->err, rd_kafka_message_errstr(message), err);
     return status == LEX_RETRY ? LEX_RETRY : LEX_HALT;
 }
@@ -297,6 +302,20 @@ static enum lex_status find_tails(struct lex_ledger_reader *r, struct lex_error 
     return status;
 }
 
+/* What this client knows of the topic may be older than the failure: its leader has moved, or the
+ * topic has grown. To ask the cluster also renews what the client knows. */
+static enum lex_status class_of(struct lex_ledger_reader *r, const struct tail *tail,
+                                rd_kafka_resp_err_t code)
+{
+    int32_t partitions;
+    struct lex_error err;
+    enum lex_status status = lex_kafka_class(code) == LEX_RETRY ? LEX_RETRY : LEX_REJECT;
+    if (lex_ledger_reader_partitions(r, &partitions, &err) != LEX_OK)
+        return status;
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && tail->partition < partitions ? LEX_RETRY
+                                                                                        : status;
+}
+
 static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex_tail_found *found,
                       int64_t until_us)
 {
@@ -311,7 +330,7 @@ static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex
     tail->done = code != RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
-    found->status = lex_kafka_class(code) == LEX_RETRY ? LEX_RETRY : LEX_REJECT;
+    found->status = class_of(r, tail, code);
     const char *advice = lex_kafka_advice(code);
     (void)snprintf(r->reason, sizeof r->reason, "its ledger partition cannot be read: %s%s%s",
                    rd_kafka_err2str(code), advice[0] != 0 ? ": " : "", advice);

@@ -14,6 +14,7 @@
 
 enum {
     PING_TIMEOUT_MS = 500,
+    ASK_LAG_US = 200 * 1000,
     TAIL_WAIT_MS = 5,
     TAIL_PREFETCH_KB = 1024,
     GAUGES_EVERY_US = 1000 * 1000,
@@ -49,7 +50,7 @@ struct lex_loop {
     int aborts;
     int64_t gauges_at_us, txn_begin_us, recovering_since_us;
     char reason[1024]; /* of a look-up's refusal */
-    size_t halted_told, assigned_told, queued_told;
+    size_t halted_told, assigned_told, queued_told, ask_lag_from;
     struct lex_partition_view views[LEX_WORKER_PARTITIONS_MAX];
     size_t views_count;
 };
@@ -60,9 +61,13 @@ static const char LOGGER[] = "lexecon.worker";
 
 static enum lex_verdicts verdicts_of(enum lex_config_verdict_format format)
 {
-    return format == LEX_VERDICT_AVRO   ? LEX_VERDICTS_AVRO
-           : format == LEX_VERDICT_JSON ? LEX_VERDICTS_JSON
-                                        : LEX_VERDICTS_SAME;
+    switch (format) {
+    case LEX_VERDICT_AVRO: return LEX_VERDICTS_AVRO;
+    case LEX_VERDICT_JSON: return LEX_VERDICTS_JSON;
+    case LEX_VERDICT_CONFLUENT: return LEX_VERDICTS_CONFLUENT;
+    case LEX_VERDICT_SAME: break;
+    }
+    return LEX_VERDICTS_SAME;
 }
 
 static enum lex_status new_worker(struct lex_loop *loop, struct lex_error *err)
@@ -121,6 +126,8 @@ static enum lex_status build(struct lex_loop *loop, struct lex_error *err)
     LEX_TRY(lex_codec_new(&codec, &loop->codec, err));
     LEX_TRY(new_worker(loop, err));
     LEX_TRY(lex_intake_new(c, loop->slot, listener, &loop->intake, err));
+    if (loop->shared.registry != NULL)
+        LEX_TRY(lex_intake_use_registry(loop->intake, loop->shared.registry, err));
     LEX_TRY(lex_ledger_reader_new(c, "lexecon.recovery", TAIL_WAIT_MS, TAIL_PREFETCH_KB,
                                   &loop->tails, err));
     return lex_publisher_new(c, loop->slot, lex_intake_membership(loop->intake), &loop->publisher,
@@ -147,7 +154,7 @@ LEX_STATUS lex_loop_new(const struct lex_loop_shared *shared, int slot, struct l
     loop->shared = *shared;
     loop->slot = slot;
     loop->health = &shared->health->workers[slot];
-    lex_observer_init(&loop->observer, shared->config);
+    lex_observer_init(&loop->observer, shared->config, slot, shared->tracer);
     enum lex_status status = build(loop, err);
     if (status != LEX_OK) {
         free_loop(loop);
@@ -206,6 +213,7 @@ static void published(struct lex_loop *loop, enum lex_published result, const st
         loop->inited = false;
     tell_health(loop);
     feed(loop, (struct lex_event){.kind = LEX_EVENT_PUBLISHED, .published = result});
+    lex_batch_span_end(&loop->observer.span, result, err->text);
 }
 
 /* ---- telling the outside ---- */
@@ -225,22 +233,64 @@ static void tell_owned(const struct lex_loop *loop, const struct lex_partition_v
         loop->shared.owned(loop->shared.owned_user, view->partition, active, view->seq);
 }
 
+static bool is_ours(const struct lex_partition_view *views, size_t count, int32_t partition)
+{
+    for (size_t i = 0; i < count; i++)
+        if (views[i].partition == partition)
+            return true;
+    return false;
+}
+
 /* What was active and is no longer, then what is and was not: every "active" is followed by one
- * end. */
+ * end. What is not ours any more has no gauges here: its new owner has them. */
 static void tell_changes(struct lex_loop *loop, const struct lex_partition_view *before,
                          size_t before_count)
 {
     for (size_t i = 0; i < before_count; i++) {
         bool was = before[i].state[0] == 'a';
-        if (!was || is_active(loop->views, loop->views_count, before[i].partition))
-            continue;
-        lex_observer_forget(&loop->observer, before[i].partition);
-        tell_owned(loop, &before[i], false);
+        if (!is_ours(loop->views, loop->views_count, before[i].partition))
+            lex_observer_forget(&loop->observer, before[i].partition);
+        if (was && !is_active(loop->views, loop->views_count, before[i].partition))
+            tell_owned(loop, &before[i], false);
     }
     for (size_t i = 0; i < loop->views_count; i++)
         if (loop->views[i].state[0] == 'a' &&
             !is_active(before, before_count, loop->views[i].partition))
             tell_owned(loop, &loop->views[i], true);
+}
+
+/* Of partitions that stand still, so nothing is fetched of them: a few each time, so that the
+ * worker is back at its poll soon. */
+static void ask_lag(struct lex_loop *loop, bool asked[LEX_WORKER_PARTITIONS_MAX])
+{
+    int64_t until_us = lex_clock_mono_us() + ASK_LAG_US;
+    size_t count = loop->views_count;
+    for (size_t i = 0; i < count && lex_clock_mono_us() < until_us; i++) {
+        size_t at = (loop->ask_lag_from + i) % count;
+        const struct lex_partition_view *view = &loop->views[at];
+        if (view->state[0] != 'w' && view->state[0] != 'h')
+            continue;
+        struct lex_waiting waiting = lex_intake_ask_waiting(
+            loop->intake, view->partition, view->next_offset, ASK_LAG_US / 1000);
+        lex_observer_partition(&loop->observer, view, &waiting);
+        asked[at] = true;
+        loop->ask_lag_from = at + 1;
+    }
+}
+
+static void tell_lag(struct lex_loop *loop)
+{
+    bool asked[LEX_WORKER_PARTITIONS_MAX] = {false};
+    lex_intake_survey(loop->intake);
+    if (!lex_intake_handle(loop->intake)->all_down)
+        ask_lag(loop, asked);
+    for (size_t i = 0; i < loop->views_count; i++) {
+        const struct lex_partition_view *view = &loop->views[i];
+        struct lex_waiting waiting =
+            lex_intake_waiting(loop->intake, view->partition, view->next_offset);
+        if (!asked[i])
+            lex_observer_partition(&loop->observer, view, &waiting);
+    }
 }
 
 static void tell_partitions(struct lex_loop *loop)
@@ -254,13 +304,10 @@ static void tell_partitions(struct lex_loop *loop)
     tell_changes(loop, before, before_count);
     for (size_t i = 0; i < loop->views_count; i++) {
         const struct lex_partition_view *view = &loop->views[i];
-        int64_t high = lex_intake_high(loop->intake, view->partition);
-        int64_t lag = high < 0 ? -1 : high > view->next_offset ? high - view->next_offset : 0;
         waiting = waiting || view->state[0] == 'w';
         recovering += view->state[0] == 'r';
-        if (view->state[0] == 'a')
-            lex_observer_partition(&loop->observer, view->partition, lag, view->seq);
     }
+    tell_lag(loop);
     if (waiting && !loop->health->policy_behind)
         LEX_LOG(LEX_LOG_WARNING, LOGGER,
                 "The policy in force is older than the ledger's: partitions wait for the newer one",
@@ -438,6 +485,7 @@ static void poll(struct lex_loop *loop, const struct lex_action *action)
         feed(loop, (struct lex_event){.kind = LEX_EVENT_GONE, .partitions = gone, .count = count});
         return;
     case LEX_POLLED_RECORDS:
+        lex_batch_span_received(&loop->observer.span);
         feed(loop, (struct lex_event){.kind = LEX_EVENT_RECORDS,
                                       .records = records,
                                       .count = count,
@@ -457,6 +505,7 @@ static void publish(struct lex_loop *loop, const struct lex_action *action)
     struct lex_error err = {{0}};
     if (loop->txn_begin_us == 0)
         loop->txn_begin_us = lex_clock_mono_us();
+    lex_batch_span_publish(&loop->observer.span, action);
     published(loop, lex_publisher_publish(loop->publisher, action, &err), &err);
 }
 

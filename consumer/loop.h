@@ -8,6 +8,8 @@
 
 #include "consumer/health.h"
 #include "consumer/policy_slot.h"
+#include "consumer/registry.h"
+#include "consumer/tracer.h"
 #include "core/config/config.h"
 #include "core/crypto/crypto.h"
 #include "core/identity/identity.h"
@@ -20,6 +22,8 @@ struct lex_loop_shared {
     const struct lex_identity *identity; /* whose statements are taken; NULL: nobody's */
     struct lex_policy_slot *policies;
     struct lex_health *health;
+    struct lex_registry *registry; /* NULL: none */
+    struct lex_tracer *tracer;     /* NULL: no traces */
     /* The partitions of a worker and where their ledgers stand, for a mirror of scope `owned`: told
      * when a partition becomes active and when it goes. Runs on the worker's thread; may be NULL.
      */

@@ -155,5 +155,6 @@ LEX_STATUS lex_mirror_check_step(struct lex_mirror_check *check, int64_t slice_u
     *ret_done = false;
     enum lex_status status = step(check, lex_clock_mono_us() + slice_us, ret_done, err);
     lex_store_rollback(check->store); /* ends the walk, and with it the read transaction */
+    lex_store_drop_cache(check->store);
     return status;
 }

@@ -5,11 +5,13 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 
-void lex_observer_init(struct lex_observer *observer, const struct lex_config *config)
+void lex_observer_init(struct lex_observer *observer, const struct lex_config *config, int worker,
+                       struct lex_tracer *tracer)
 {
     *observer = (struct lex_observer){.config = config,
                                       .group = lex_span_str(config->group),
                                       .topic = lex_span_str(config->requests_topic)};
+    lex_batch_span_init(&observer->span, tracer, config, worker);
 }
 
 /* ---- metrics ---- */
@@ -81,7 +83,8 @@ static void log_item(struct lex_observer *o, const struct lex_settled *item)
     lex_buf_init(&json, 8192);
     if (decision)
         put_decision(&json, entry);
-    struct lex_log_field fields[12];
+    struct lex_log_field fields[14];
+    struct lex_trace trace;
     size_t n = 0;
     if (decision) {
         fields[n++] = lex_log_span("request_id", entry->request_id);
@@ -92,11 +95,14 @@ static void log_item(struct lex_observer *o, const struct lex_settled *item)
     } else {
         fields[n++] = lex_log_str("reason", lex_undecodable_name(item->why));
     }
+    fields[n++] = lex_log_span("topic", o->topic);
     fields[n++] = lex_log_i64("partition", item->record->partition);
     fields[n++] = lex_log_i64("offset", item->record->offset);
     fields[n++] = lex_log_i64("seq", entry->seq);
-    if (!lex_span_absent(entry->trace_id))
-        fields[n++] = lex_log_span("trace_id", entry->trace_id);
+    if (lex_trace_parse(item->record->traceparent, &trace)) {
+        fields[n++] = lex_log_span("trace_id", trace.trace_id);
+        fields[n++] = lex_log_span("span_id", trace.span_id);
+    }
     if (o->suppressed != 0)
         fields[n++] = lex_log_i64("not_logged", o->suppressed);
     fields[n] = (struct lex_log_field){0};
@@ -123,22 +129,6 @@ static void log_within_allowance(struct lex_observer *o, const struct lex_settle
 
 /* ---- callbacks ---- */
 
-static void note_sent(struct lex_observer *o, const struct lex_record *record)
-{
-    size_t slot = (uint32_t)record->partition % LEX_OBSERVER_SLOTS;
-    o->last[slot].partition = record->partition;
-    o->last[slot].sent_ms = record->timestamp_ms;
-}
-
-/* Seconds that the partition is behind: the age of what was settled last, while more waits. */
-static double lag_seconds(const struct lex_observer *o, int32_t partition, int64_t lag)
-{
-    size_t slot = (uint32_t)partition % LEX_OBSERVER_SLOTS;
-    if (lag <= 0 || o->last[slot].partition != partition || o->last[slot].sent_ms <= 0)
-        return 0;
-    return (double)(lex_clock_wall_us() / 1000 - o->last[slot].sent_ms) / 1000;
-}
-
 /* Statements and tokens: what came, what did not count, what went out. */
 static void count_evidence(const struct lex_settled *item)
 {
@@ -161,6 +151,7 @@ static void settled(void *user, const struct lex_settled *items, size_t count)
 {
     struct lex_observer *o = user;
     int64_t now_us = lex_clock_wall_us();
+    lex_batch_span_settled(&o->span, items, count);
     lex_metric_add(LEX_METRIC_REQUESTS_CONSUMED, count);
     lex_metric_add(LEX_METRIC_LEDGER_ENTRIES, count);
     lex_metric_observe(LEX_METRIC_BATCH_REQUESTS, (double)count);
@@ -171,7 +162,6 @@ static void settled(void *user, const struct lex_settled *items, size_t count)
             count_decision(&items[i]);
         else
             count_rejection(&items[i]);
-        note_sent(o, items[i].record);
         int64_t sent_ms = items[i].record->timestamp_ms;
         if (sent_ms >= 0)
             lex_metric_observe(LEX_METRIC_REQUEST_AGE, (double)(now_us - sent_ms * 1000) / 1e6);
@@ -240,18 +230,50 @@ struct lex_worker_observer lex_observer_callbacks(struct lex_observer *observer)
 
 /* ---- partitions ---- */
 
-void lex_observer_partition(struct lex_observer *observer, int32_t partition, int64_t lag,
-                            int64_t chain_entries)
+/* Since when it stands there with requests behind it; 0 while it moves, or nothing waits. Where it
+ * is not known how many wait, what was known last holds while it does not move. */
+static int64_t behind_since(struct lex_observer *o, const struct lex_partition_view *view,
+                            int64_t waiting)
+{
+    struct lex_observer_slot *slot = &o->slots[(uint32_t)view->partition % LEX_OBSERVER_SLOTS];
+    bool same = slot->partition == view->partition && slot->next_offset == view->next_offset;
+    if (waiting == 0 || (waiting < 0 && !same))
+        *slot = (struct lex_observer_slot){0};
+    else if (waiting > 0 && (!same || slot->since_mono_us == 0))
+        *slot = (struct lex_observer_slot){view->partition, view->next_offset, lex_clock_mono_us()};
+    return slot->since_mono_us;
+}
+
+/* The age of the oldest request that is here. Where none has come here although some wait (the
+ * partition is halted, or waits for a policy), at least how long it has been standing still: that
+ * needs no record, and it grows. */
+static double lag_seconds(struct lex_observer *o, const struct lex_partition_view *view,
+                          const struct lex_waiting *waiting)
+{
+    int64_t since_us = behind_since(o, view, waiting->count);
+    if (since_us == 0)
+        return 0;
+    double still = (double)(lex_clock_mono_us() - since_us) / 1e6;
+    double age = (double)(lex_clock_wall_us() / 1000 - waiting->oldest_ms) / 1000;
+    return waiting->oldest_ms >= 0 && age > still ? age : still;
+}
+
+void lex_observer_partition(struct lex_observer *observer, const struct lex_partition_view *view,
+                            const struct lex_waiting *waiting)
 {
     char number[16];
-    (void)snprintf(number, sizeof number, "%d", partition);
+    (void)snprintf(number, sizeof number, "%d", view->partition);
     struct lex_span labels[] = {observer->group, observer->topic, lex_span_str(number)};
-    if (lag >= 0)
-        lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG, labels, 3), (double)lag);
+    if (waiting->count >= 0)
+        lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG, labels, 3),
+                       (double)waiting->count);
     lex_series_set(lex_metric_series(LEX_METRIC_CONSUMER_LAG_SECONDS, &labels[1], 2),
-                   lag_seconds(observer, partition, lag));
-    lex_series_set(lex_metric_series(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1),
-                   (double)chain_entries);
+                   lag_seconds(observer, view, waiting));
+    if (view->state[0] == 'a')
+        lex_series_set(lex_metric_series(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1),
+                       (double)view->seq);
+    else
+        lex_metric_drop(LEX_METRIC_CHAIN_ENTRIES, &labels[2], 1);
 }
 
 void lex_observer_forget(struct lex_observer *observer, int32_t partition)

@@ -1,6 +1,8 @@
 #include "consumer/series.h"
 
 #include "core/base/metrics.h"
+#include "core/decision/decision.h"
+#include "core/identity/identity.h"
 
 static void preset_dead_letters(void)
 {
@@ -12,6 +14,30 @@ static void preset_dead_letters(void)
     for (size_t i = 0; i < LEX_COUNT_OF(reasons); i++) {
         struct lex_span label = lex_span_str(reasons[i]);
         (void)lex_metric_series(LEX_METRIC_DEAD_LETTERS, &label, 1);
+    }
+}
+
+/* Actors are not known yet; "other" is the one that every metric by actor may have. */
+static void preset_decisions(void)
+{
+    const struct lex_span other = LEX_SPAN("other");
+    const struct lex_span verdicts[] = {LEX_SPAN("true"), LEX_SPAN("false")};
+    for (size_t i = 0; i < LEX_COUNT_OF(verdicts); i++) {
+        const struct lex_span labels[] = {verdicts[i], other, LEX_SPAN("0")};
+        (void)lex_metric_series(LEX_METRIC_DECISIONS, labels, LEX_COUNT_OF(labels));
+    }
+    for (int i = 0; i < LEX_REASON_COUNT; i++) {
+        const struct lex_span labels[] = {lex_reason_name((enum lex_reason)i), other};
+        (void)lex_metric_series(LEX_METRIC_DECISIONS_DENIED, labels, LEX_COUNT_OF(labels));
+    }
+    (void)lex_metric_series(LEX_METRIC_TOKENS_ISSUED, &other, 1);
+}
+
+static void preset_evidence(void)
+{
+    for (int i = 0; i < LEX_IDENTITY_WHY_COUNT; i++) {
+        struct lex_span label = lex_identity_why_name((enum lex_identity_why)i);
+        (void)lex_metric_series(LEX_METRIC_ATTESTATIONS_REFUSED, &label, 1);
     }
 }
 
@@ -33,5 +59,7 @@ void lex_series_preset(const char *node_id, const char *role)
     const struct lex_span roles[] = {lex_span_str(role)};
     lex_series_set(lex_metric_series(LEX_METRIC_ROLE_INFO, roles, 1), 1);
     preset_dead_letters();
+    preset_decisions();
+    preset_evidence();
     preset_evaluation_times();
 }

@@ -13,9 +13,13 @@
 #include "consumer/http.h"
 #include "consumer/loop.h"
 #include "consumer/mirror_thread.h"
+#include "consumer/notify.h"
 #include "consumer/policy_watch.h"
 #include "consumer/preflight.h"
+#include "consumer/registry.h"
 #include "consumer/series.h"
+#include "consumer/tracer.h"
+#include "consumer/web.h"
 #include "core/base/clock.h"
 
 enum {
@@ -23,6 +27,8 @@ enum {
     STUCK_AFTER_MS = 60 * 1000, /* at least; and three times what a transaction may take */
     PREFLIGHT_EVERY_US = 5 * 1000 * 1000,
     KEYS_EVERY_US = 5 * 1000 * 1000,
+    REGISTRY_TIMEOUT_MS = 5000,
+    TRACES_FLUSH_MS = 3000, /* of a stop, for what was not sent yet */
 };
 
 static const char LOGGER[] = "lexecon.main";
@@ -37,6 +43,9 @@ struct service {
     struct lex_http *http;
     struct lex_policy_watch *watch;
     struct lex_mirror_thread *mirror;
+    struct lex_registry *registry; /* NULL: none */
+    struct lex_tracer *tracer;     /* NULL: no traces */
+    struct lex_notify notify;      /* to systemd */
     struct lex_loop *loops[LEX_HEALTH_WORKERS_MAX];
     _Atomic size_t
         loops_count; /* how many are running: 0 until keys, policy and topics are there */
@@ -112,6 +121,12 @@ static bool have_topics(struct service *s, int64_t now_us)
     return status == LEX_OK;
 }
 
+/* Where every verdict is in Confluent's framing, nothing can be decided without its schema's id. */
+static bool have_registry(const struct service *s)
+{
+    return !atomic_load(&s->health.registry_needed);
+}
+
 /* ---- workers ---- */
 
 static void wake_workers(void *user)
@@ -129,6 +144,8 @@ static enum lex_status start_workers(struct service *s, struct lex_error *err)
         .identity = s->identity,
         .policies = &s->policies,
         .health = &s->health,
+        .registry = s->registry,
+        .tracer = s->tracer,
     };
     if (s->mirror != NULL) {
         shared.owned = lex_mirror_thread_owned;
@@ -155,7 +172,7 @@ static enum lex_status start_when_possible(struct service *s, struct lex_error *
         return LEX_OK;
     }
     bool keys = have_keys(s, now_us);
-    if (!keys || !have_topics(s, now_us))
+    if (!keys || !have_topics(s, now_us) || !have_registry(s))
         return LEX_OK;
     s->last_problem[0] = 0;
     return start_workers(s, err);
@@ -217,12 +234,37 @@ static void tell_what_is_missing(const struct service *s)
                 "cache_evaluations has no effect: an evaluation costs what a look-up would");
 }
 
+static enum lex_status start_registry(struct service *s, struct lex_error *err)
+{
+    const struct lex_config *c = s->config;
+    bool confluent = c->verdict_format == LEX_VERDICT_CONFLUENT;
+    struct lex_registry_options options = {
+        .url = c->schema_registry_url,
+        .auth_file = c->schema_registry_auth_file,
+        .ca_file = c->schema_registry_ca_file,
+        .verdict_topic =
+            confluent || c->verdict_format == LEX_VERDICT_SAME ? c->verdicts_topic : NULL,
+        .verdict_id_required = confluent,
+        .timeout_ms = REGISTRY_TIMEOUT_MS,
+        .wake = wake_workers,
+        .user = s,
+        .health = &s->health,
+    };
+    if (c->schema_registry_url == NULL && confluent)
+        return lex_fail(err, LEX_REJECT,
+                        "verdict_format=confluent needs schema_registry_url: set it to the base of "
+                        "the registry's API");
+    return c->schema_registry_url == NULL ? LEX_OK
+                                          : lex_registry_start(&options, &s->registry, err);
+}
+
 /* What deciding takes. Workers come later, once there are topics too. */
 static enum lex_status start_deciding(struct service *s, struct lex_error *err)
 {
     struct lex_config *c = s->config;
     if (s->health.audit)
         return LEX_OK;
+    LEX_TRY(start_registry(s, err));
     LEX_TRY(lex_policy_watch_start(c, &s->policies, &s->health, wake_workers, s, &s->watch, err));
     (void)have_keys(s, lex_clock_mono_us());
     return LEX_OK;
@@ -233,6 +275,7 @@ static enum lex_status start(struct service *s, struct lex_error *err)
     struct lex_config *c = s->config;
     bool audit = c->role == LEX_ROLE_AUDIT;
     LEX_TRY(lex_crypto_init(err));
+    LEX_TRY(lex_web_init(err));
     LEX_TRY(make_data_dir(c, err));
     if (c->issuers != NULL && !audit)
         LEX_TRY(lex_identity_load(c->issuers, &s->identity, err));
@@ -250,6 +293,7 @@ static enum lex_status start(struct service *s, struct lex_error *err)
             lex_log_str("node_id", c->node_id),
             lex_log_str("role", lex_config_word("lex_config_role", (int)c->role)),
             lex_log_i64("http_port", lex_http_port(s->http)));
+    LEX_TRY(lex_tracer_start(c, &s->tracer, err));
     LEX_TRY(lex_mirror_thread_start(c, &s->health, &s->mirror, err));
     LEX_TRY(start_deciding(s, err));
     tell_what_is_missing(s);
@@ -288,11 +332,14 @@ static void stop(struct service *s)
 {
     s->health.stopping = true;
     lex_policy_watch_stop(s->watch);
+    lex_registry_stop(s->registry); /* it wakes workers: before they go */
     for (size_t i = 0; i < s->loops_count; i++)
         lex_loop_stop(s->loops[i]);
     for (size_t i = 0; i < s->loops_count; i++)
         lex_loop_join(s->loops[i]);
+    lex_registry_free(s->registry);
     lex_mirror_thread_stop(s->mirror, (int)s->config->shutdown_timeout_ms / 2);
+    lex_tracer_stop(s->tracer, TRACES_FLUSH_MS);
     lex_http_stop(s->http);
     lex_embedded_stop(s->embedded);
     lex_policy_slot_fini(&s->policies);
@@ -302,13 +349,25 @@ static void stop(struct service *s)
 
 /* ---- the process ---- */
 
+/* A manager that cannot be told is no reason not to serve. */
+static void open_notify(struct service *s)
+{
+    struct lex_error err = {{0}};
+    if (lex_notify_open(getenv("NOTIFY_SOCKET"), getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"),
+                        &s->notify, &err) != LEX_OK)
+        LEX_LOG(LEX_LOG_WARNING, LOGGER, "systemd is told nothing", lex_log_str("error", err.text));
+}
+
 static int serve(struct service *s)
 {
     struct lex_error err = {{0}};
     for (;;) {
         int signal = next_signal(TICK_MS);
-        if (signal == SIGHUP)
+        if (signal == SIGHUP) {
+            lex_notify_reloading(&s->notify, lex_clock_mono_us());
             lex_policy_watch_now(s->watch);
+        }
+        lex_notify_tick(&s->notify, &s->health, lex_clock_mono_us());
         if (signal == SIGTERM || signal == SIGINT)
             return EXIT_SUCCESS;
         if (a_worker_ended(s))
@@ -330,14 +389,17 @@ int lex_service_run(struct lex_config *config)
     (void)signal(SIGPIPE, SIG_IGN);
     lex_log_init(config->log_level, config->log_format, STDOUT_FILENO);
     service.config = config;
+    open_notify(&service);
     if (start(&service, &err) != LEX_OK) {
         LEX_LOG(LEX_LOG_CRITICAL, LOGGER, "Lexecon does not start", lex_log_str("error", err.text));
         return 2;
     }
     int status = serve(&service);
+    lex_notify_stopping(&service.notify);
     LEX_LOG(LEX_LOG_INFO, LOGGER, "Lexecon stops");
     guard_stop(&service);
     stop(&service);
+    lex_notify_close(&service.notify);
     LEX_LOG(LEX_LOG_INFO, LOGGER, "Lexecon stopped");
     return status;
 }

@@ -292,7 +292,8 @@ static enum lex_status judge_read(struct lex_topics *t, const rd_kafka_message_t
 {
     char acl[400];
     const char *servers = lex_config_kafka_get(t->config, "bootstrap.servers");
-    if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+    bool joins = t->config->role != LEX_ROLE_AUDIT; /* who does not needs no right to the group */
+    if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && joins)
         return lex_fail(err, LEX_REJECT,
                         "this user may not use the group %s: it needs --operation Read --group %s "
                         "(kafka-acls.sh --bootstrap-server %s --add --allow-principal User:<name> "

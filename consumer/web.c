@@ -91,7 +91,7 @@ static bool is_one_line(const char *text)
 }
 
 /* Credentials in a URL end up in logs and process lists: they belong into a file. */
-static enum lex_status check_url(const char *url, struct lex_error *err)
+LEX_STATUS lex_web_check_url(const char *url, struct lex_error *err)
 {
     CURLU *parts = curl_url();
     char *user = NULL;
@@ -191,7 +191,7 @@ LEX_STATUS lex_web_call(struct lex_web *web, const struct lex_web_request *reque
     LEX_CLEANUP(free_list) struct curl_slist *headers = NULL;
     long status = 0;
     curl_off_t retry_after_s = 0;
-    LEX_TRY(check_url(request->url, err));
+    LEX_TRY(lex_web_check_url(request->url, err));
     LEX_TRY(make_headers(request, &headers, err));
     if (!set_options(web, request, headers))
         return lex_fail(err, LEX_REJECT, "libcurl refuses the request's options");

@@ -39,6 +39,9 @@ struct lex_web_answer {
     int64_t retry_after_s; /* Retry-After in seconds (RFC 9110, 10.2.3), -1 without one */
     struct lex_span body;  /* until the next call */
 };
+/* @errors LEX_REJECT no URL of http or https, or one with credentials in it: err says which */
+LEX_STATUS lex_web_check_url(const char *url, struct lex_error *err);
+
 /* @errors LEX_RETRY nobody answered: refused, no such name, TLS, time is up; err says which
  *         LEX_LIMIT the answer is over answer_max_bytes; LEX_REJECT a URL or header that cannot be
  * sent

@@ -18,6 +18,8 @@ struct pending {
     struct lex_question question;
     struct lex_span value;   /* as it is sent */
     rd_kafka_resp_err_t err; /* of its delivery */
+    bool delivered;          /* where it was written is known */
+    int64_t sent_us;         /* monotonic */
 };
 
 struct lex_client {
@@ -28,7 +30,8 @@ struct lex_client {
     rd_kafka_topic_t *requests, *verdicts; /* the producer's, the consumer's */
     rd_kafka_queue_t *queue;
     rd_kafka_topic_partition_list_t *ends;
-    bool reading; /* the partitions of `ends` feed the queue */
+    bool reading;    /* the partitions of `ends` feed the queue */
+    long per_second; /* 0: all at once */
     struct lex_arena arena;
 
     struct pending *pending;
@@ -120,6 +123,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     struct pending *pending = message->_private;
     (void)rk;
     pending->err = message->err;
+    pending->delivered = true;
     pending->question.partition = message->partition;
     pending->question.offset = message->offset;
     c->undelivered--;
@@ -373,6 +377,7 @@ static void send_one(struct lex_client *c, const struct lex_ask *ask, struct pen
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL)
         rd_kafka_headers_destroy(headers);
     pending->err = code;
+    pending->sent_us = lex_clock_mono_us();
     c->undelivered += code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -466,8 +471,10 @@ static void judge(struct lex_client *c, struct pending *pending, struct lex_span
 {
     struct lex_error err;
     struct lex_answer *answer = &c->answers[pending - c->pending];
-    if (answer->kind == LEX_ANSWER_PROVEN)
+    if (answer->kind == LEX_ANSWER_PROVEN) {
+        answer->again++;
         return;
+    }
     struct lex_span kept = lex_arena_dup(&c->arena, value);
     enum lex_status status =
         lex_span_absent(kept)
@@ -483,7 +490,19 @@ static void judge(struct lex_client *c, struct pending *pending, struct lex_span
     answer->kind = LEX_ANSWER_PROVEN;
     answer->allowed = answer->verdict.entry.allowed;
     answer->why = "";
+    if (c->per_second > 0)
+        answer->latency_us = lex_clock_mono_us() - pending->sent_us;
     c->proven++;
+}
+
+/* A verdict may be here before the broker's word where its request was written, and is held against
+ * that word. */
+static void await_delivery(struct lex_client *c, const struct pending *pending)
+{
+    int64_t until_us = lex_clock_mono_us() + LEX_CLIENT_CONNECT_MS * 1000;
+    while (!pending->delivered && pending->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+           lex_clock_mono_us() < until_us)
+        (void)rd_kafka_poll(c->producer, POLL_MS);
 }
 
 /* Other clients' verdicts pass by here as well; they leave nothing behind. */
@@ -500,8 +519,10 @@ static void take_value(struct lex_client *c, struct lex_span value)
     }
     struct pending *pending = find(c, request_id);
     lex_arena_rollback(&c->arena, mark);
-    if (pending != NULL)
-        judge(c, pending, value);
+    if (pending == NULL)
+        return;
+    await_delivery(c, pending);
+    judge(c, pending, value);
 }
 
 static bool is_over(const struct lex_client *c, int64_t until_us)
@@ -513,19 +534,52 @@ static bool is_over(const struct lex_client *c, int64_t until_us)
     return c->proven == c->count || nobody || now_us >= until_us;
 }
 
+static void read_one(struct lex_client *c, int wait_ms)
+{
+    rd_kafka_message_t *message = rd_kafka_consume_queue(c->queue, wait_ms);
+    (void)rd_kafka_poll(c->consumer, 0);
+    if (message == NULL)
+        return;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        take_value(c, lex_span_of(message->payload, message->len));
+    else
+        on_error(c->consumer, message->err, rd_kafka_message_errstr(message), &c->handle);
+    rd_kafka_message_destroy(message);
+}
+
 static void read_verdicts(struct lex_client *c, int64_t until_us)
 {
-    while (!is_over(c, until_us)) {
-        rd_kafka_message_t *message = rd_kafka_consume_queue(c->queue, POLL_MS);
-        (void)rd_kafka_poll(c->consumer, 0);
-        if (message == NULL)
-            continue;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            take_value(c, lex_span_of(message->payload, message->len));
-        else
-            on_error(c->consumer, message->err, rd_kafka_message_errstr(message), &c->handle);
-        rd_kafka_message_destroy(message);
+    while (!is_over(c, until_us))
+        read_one(c, POLL_MS);
+}
+
+/* Until it is the turn of request `at`; what comes meanwhile is read, or it would look late. */
+static void await_turn(struct lex_client *c, int64_t start_us, size_t at, int64_t until_us)
+{
+    int64_t turn_us = start_us + (int64_t)at * INT64_C(1000000) / c->per_second;
+    int64_t now_us = lex_clock_mono_us();
+    while (now_us < turn_us && now_us < until_us) {
+        (void)rd_kafka_poll(c->producer, 0);
+        read_one(c, (int)((turn_us - now_us) / 1000) < POLL_MS
+                        ? (int)((turn_us - now_us + 999) / 1000)
+                        : POLL_MS);
+        now_us = lex_clock_mono_us();
     }
+}
+
+static void send_all(struct lex_client *c, const struct lex_ask *asks, int64_t until_us)
+{
+    int64_t start_us = lex_clock_mono_us();
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->per_second > 0)
+            await_turn(c, start_us, i, until_us);
+        send_one(c, &asks[i], &c->pending[i]);
+    }
+}
+
+void lex_client_pace(struct lex_client *client, long per_second)
+{
+    client->per_second = per_second;
 }
 
 LEX_STATUS lex_client_ask(struct lex_client *client, const struct lex_ask *asks, size_t count,
@@ -541,8 +595,7 @@ LEX_STATUS lex_client_ask(struct lex_client *client, const struct lex_ask *asks,
         stop_reading(client);
         return status;
     }
-    for (size_t i = 0; i < count; i++)
-        send_one(client, &asks[i], &client->pending[i]);
+    send_all(client, asks, until_us);
     finish_sending(client, until_us);
     close_undelivered(client);
     read_verdicts(client, until_us);

@@ -49,6 +49,8 @@ struct lex_answer {
     struct lex_span entry_value;
     int32_t partition; /* where the request was written, -1 where it was not */
     int64_t offset;
+    int64_t latency_us; /* of a paced ask, PROVEN: from sending to proof; else 0 */
+    unsigned again;     /* further verdicts for this request: one is right, more are our bug */
 };
 
 struct lex_client;
@@ -61,6 +63,10 @@ struct lex_client;
 LEX_STATUS lex_client_new(const struct lex_config *config, const struct lex_pins *pins,
                           struct lex_client **ret_client, struct lex_error *err);
 void lex_client_free(struct lex_client *client);
+/* Send so many requests a second instead of all at once, read meanwhile, and measure each answer.
+ * A rate that cannot be kept is not made up for in bursts without end: the time is over for all.
+ * @param per_second 0: all at once */
+void lex_client_pace(struct lex_client *client, long per_second);
 
 /* Ask all, and wait for all, at most `timeout_ms`. Silence is not a failure of this call: it is the
  * answer LEX_ANSWER_NONE.

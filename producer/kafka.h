@@ -12,6 +12,11 @@
 #include "core/base/status.h"
 #include "core/config/config.h"
 
+/* How often every handle asks where the partitions are. librdkafka's five minutes would be how long
+ * a partition stands still whose leader died, since it asks once when the connection breaks, and a
+ * cluster takes some 9 s to choose another leader; and how long new partitions are not seen. */
+#define LEX_KAFKA_REFRESH_MS "10000"
+
 /* One setting of ours; a list ends with {NULL, NULL}. */
 struct lex_kafka_setting {
     const char *key, *value;

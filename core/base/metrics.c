@@ -235,20 +235,37 @@ static void key_put_bytes(struct series_key *key, size_t end, struct lex_span by
     key->len += bytes.len;
 }
 
+/* What the format does not escape and no page should show. A line break it does escape. */
+static bool is_unfit(uint32_t code)
+{
+    return (code < 0x20 && code != '\n') || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+           code == 0x2029;
+}
+
+/* Printable ASCII, as nearly all values are. */
+static bool is_plain(struct lex_span value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < 0x20 || value.data[i] > 0x7e)
+            return false;
+    return true;
+}
+
 /* Two values that print the same must have the same key, or the page would name one series twice:
- * so invalid UTF-8 is replaced here and not when it is printed. */
+ * so invalid UTF-8 and control characters are replaced here and not when it is printed. */
 static void key_put(struct series_key *key, struct lex_span value)
 {
     size_t end = key->len + LEX_METRIC_VALUE_MAX;
     value = cut(value);
-    if (lex_utf8_valid(value)) {
+    if (is_plain(value)) {
         key_put_bytes(key, end, value);
     } else {
         for (size_t at = 0; at < value.len;) {
             uint32_t code;
             size_t n = lex_utf8_next(lex_span_of(value.data + at, value.len - at), &code);
+            bool unfit = n == 0 || is_unfit(code);
             key_put_bytes(key, end,
-                          n == 0 ? LEX_SPAN("\xef\xbf\xbd") : lex_span_of(value.data + at, n));
+                          unfit ? LEX_SPAN("\xef\xbf\xbd") : lex_span_of(value.data + at, n));
             at += n == 0 ? 1 : n;
         }
     }

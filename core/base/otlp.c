@@ -86,7 +86,7 @@ static void put_numbers(struct lex_buf *out, const struct lex_otlp_attribute *at
 {
     size_t array = begin(out, 5); /* AnyValue.array_value */
     for (size_t i = 0; i < attribute->count; i++) {
-        size_t value = begin(out, 1);                            /* ArrayValue.values */
+        size_t value = begin(out, 1);                        /* ArrayValue.values */
         put_number(out, 3, (uint64_t)attribute->numbers[i]); /* AnyValue.int_value */
         end(out, value);
     }

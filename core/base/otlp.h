@@ -19,8 +19,8 @@
 enum lex_otlp_kind { LEX_OTLP_INTERNAL = 1, LEX_OTLP_PRODUCER = 4, LEX_OTLP_CONSUMER = 5 };
 
 enum {
-    LEX_OTLP_LINKS_MAX = 128,       /* of one span; further ones are counted */
-    LEX_OTLP_ATTRIBUTES_MAX = 64,   /* of one span or resource */
+    LEX_OTLP_LINKS_MAX = 128,         /* of one span; further ones are counted */
+    LEX_OTLP_ATTRIBUTES_MAX = 64,     /* of one span or resource */
     LEX_OTLP_STRING_MAX_BYTES = 1024, /* of a value; what is longer is cut between characters */
 };
 

@@ -253,14 +253,29 @@ LEX_STATUS lex_decode_framed(const struct lex_record_type *type, struct lex_span
     return LEX_OK;
 }
 
+/* A registry's id is not asked about: whatever it names, the bytes count only as far as their entry
+ * is signed. */
+static enum lex_status open_verdict(struct lex_span value, struct lex_span *ret_body,
+                                    struct lex_error *err)
+{
+    if (value.len >= LEX_CONFLUENT_FRAME_BYTES && value.data[0] == 0x00) {
+        *ret_body = lex_span_of(value.data + LEX_CONFLUENT_FRAME_BYTES,
+                                value.len - LEX_CONFLUENT_FRAME_BYTES);
+        return LEX_OK;
+    }
+    LEX_TRY(check_frame(&lex_type_verdict, value, err));
+    *ret_body = body_of(value);
+    return LEX_OK;
+}
+
 LEX_STATUS lex_decode_verdict(struct lex_span value, struct lex_arena *arena,
                               struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
                               struct lex_error *err)
 {
     struct lex_verdict verdict;
     struct lex_cursor cursor;
-    LEX_TRY(check_frame(&lex_type_verdict, value, err));
-    struct lex_span body = body_of(value);
+    struct lex_span body = {NULL, 0};
+    LEX_TRY(open_verdict(value, &body, err));
     lex_cursor_init(&cursor, body, arena);
     enum lex_status status = lex_record_decode(&cursor, &lex_type_ledger_entry, &verdict.entry);
     size_t entry_bytes = (size_t)(cursor.at - body.data);

@@ -288,10 +288,15 @@ LEX_STATUS lex_decode_request(struct lex_codec *codec, struct lex_span value,
         return decode_avro(codec, value, arena, ret_request, ret_why, err);
     if (looks_like_object(value))
         return decode_json(value, arena, ret_request, ret_why, err);
-    (void)lex_fail(err, LEX_REJECT, "%s",
-                   confluent ? "Confluent framing, but no schema registry is configured; send "
-                               "Avro single-object encoding (C3 01) or a JSON object"
-                             : "neither a JSON object nor Avro single-object encoding (C3 01)");
+    (void)lex_fail(
+        err, LEX_REJECT, "%s",
+        confluent && value.len < LEX_CONFLUENT_FRAME_BYTES
+            ? "the message ends inside its Confluent frame (00 and a schema id of four "
+              "bytes)"
+        : confluent ? "Confluent framing, but no schema registry is configured: set "
+                      "schema_registry_url, or send Avro single-object encoding (C3 01) or a JSON "
+                      "object"
+                    : "neither a JSON object nor Avro single-object encoding (C3 01)");
     return undecodable(LEX_UNDECODABLE_UNKNOWN_FRAMING, ret_why);
 }
 

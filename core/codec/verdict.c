@@ -25,23 +25,24 @@ static bool is_entry(struct lex_span value)
 
 /* ---- Avro ---- */
 
-static enum lex_status encode_avro(struct lex_span entry_value,
+static enum lex_status encode_avro(struct lex_span frame, struct lex_span entry_value,
                                    const struct lex_attestation *attestation, struct lex_span token,
                                    struct lex_arena *arena, size_t max_bytes, struct lex_span *ret)
 {
+    struct lex_span body =
+        lex_span_of(entry_value.data + LEX_FRAME_BYTES, entry_value.len - LEX_FRAME_BYTES);
     struct lex_verdict tail;
     tail.attestation = *attestation;
     tail.token = token;
     size_t bound =
-        entry_value.len + lex_record_bound(attestation_type(), attestation) + 11 + token.len;
+        frame.len + body.len + lex_record_bound(attestation_type(), attestation) + 11 + token.len;
     uint8_t *start = lex_arena_reserve(arena, bound);
     if (start == NULL)
         return LEX_LIMIT;
-    memcpy(start, lex_type_verdict.frame, LEX_FRAME_BYTES);
-    memcpy(start + LEX_FRAME_BYTES, entry_value.data + LEX_FRAME_BYTES,
-           entry_value.len - LEX_FRAME_BYTES);
-    uint8_t *end =
-        lex_record_write_from(&lex_type_verdict, FIELD_ATTESTATION, &tail, start + entry_value.len);
+    memcpy(start, frame.data, frame.len);
+    memcpy(start + frame.len, body.data, body.len);
+    uint8_t *end = lex_record_write_from(&lex_type_verdict, FIELD_ATTESTATION, &tail,
+                                         start + frame.len + body.len);
     if (end == NULL)
         return LEX_REJECT;
     size_t len = (size_t)(end - start);
@@ -175,7 +176,22 @@ LEX_STATUS lex_encode_verdict(enum lex_format format, const struct lex_ledger_en
         return LEX_REJECT;
     return format == LEX_FORMAT_JSON
                ? encode_json(entry, entry_value, attestation, token, arena, max_bytes, ret)
-               : encode_avro(entry_value, attestation, token, arena, max_bytes, ret);
+               : encode_avro(lex_span_of(lex_type_verdict.frame, LEX_FRAME_BYTES), entry_value,
+                             attestation, token, arena, max_bytes, ret);
+}
+
+LEX_STATUS lex_encode_verdict_confluent(uint32_t schema_id, struct lex_span entry_value,
+                                        const struct lex_attestation *attestation,
+                                        struct lex_span token, struct lex_arena *arena,
+                                        size_t max_bytes, struct lex_span *ret)
+{
+    const uint8_t frame[LEX_CONFLUENT_FRAME_BYTES] = {
+        0, (uint8_t)(schema_id >> 24), (uint8_t)(schema_id >> 16), (uint8_t)(schema_id >> 8),
+        (uint8_t)schema_id};
+    if (!is_entry(entry_value))
+        return LEX_REJECT;
+    return encode_avro(lex_span_of(frame, sizeof frame), entry_value, attestation, token, arena,
+                       max_bytes, ret);
 }
 
 /* ---- a JSON verdict, read back ---- */

@@ -724,6 +724,7 @@ static LEX_STATUS load(struct lex_config *config, int argc, char *const *argv,
         return LEX_OK;
     if (config->file != NULL)
         LEX_TRY(load_file(config, err));
+    LEX_TRY(lex_otel_load(environment, arena_of(config), &config->otel, err));
     for (; *environment != NULL; environment++)
         LEX_TRY(variable(config, *environment, err));
     LEX_TRY(load_flags(config, argc, argv, err));

@@ -140,6 +140,18 @@ const char *lex_config_word(const char *type, int value);
 void lex_config_print(const struct lex_config *config, struct lex_buf *out);
 /* The text of --help. */
 void lex_config_help(const char *program, struct lex_buf *out);
+/* One option in words, for pages and completions that are written elsewhere. */
+enum { LEX_CONFIG_DESCRIPTION_MAX = 256 };
+struct lex_config_description {
+    const char *section, *name, *help;
+    bool is_switch; /* its flag may stand without a value */
+    char flag[64], variable[64];
+    char value[LEX_CONFIG_DESCRIPTION_MAX];    /* "N", "PATH", "decide|audit"; "" for a switch */
+    char expected[LEX_CONFIG_DESCRIPTION_MAX]; /* "a whole number from 1 to 64 (threads)" */
+    char fallback[LEX_CONFIG_DESCRIPTION_MAX]; /* the default */
+};
+/* @pre option < LEX_OPTION_COUNT */
+void lex_config_describe(size_t option, struct lex_config_description *ret);
 /* docs/configuration.md. */
 void lex_config_page(struct lex_buf *out);
 

@@ -109,11 +109,10 @@ static LEX_STATUS read_endpoint(struct lex_otel *otel, struct lex_arena *arena,
     const char *url = value_of(otel, LEX_OTEL_TRACES_ENDPOINT, LEX_OTEL_ENDPOINT, &id);
     LEX_TRY(check_url(url, rows[id].variable, err));
     bool slash = url[strlen(url) - 1] == '/';
-    otel->endpoint = id == LEX_OTEL_TRACES_ENDPOINT
-                         ? url
-                         : (const char *)lex_arena_printf(arena, "%s%sv1/traces", url,
-                                                          slash ? "" : "/")
-                               .data;
+    otel->endpoint =
+        id == LEX_OTEL_TRACES_ENDPOINT
+            ? url
+            : (const char *)lex_arena_printf(arena, "%s%sv1/traces", url, slash ? "" : "/").data;
     return otel->endpoint != NULL ? LEX_OK : lex_fail(err, LEX_LIMIT, "out of memory");
 }
 

@@ -1,12 +1,12 @@
 /* Otel: the OTEL_ variables, read once with the rest of the configuration.
  *
- * They are the OpenTelemetry specification's and not ours, so they keep its names and are taken from
- * the environment only. Two things are stricter than there. Without an endpoint nothing is exported:
- * a service must not send anything to a default address that nobody named. And what cannot be
- * meant (a protocol that is not spoken, a number out of its range) is an error at the start, not a
- * warning: traces that silently do not arrive are found missing on the day they are needed. It is
- * an error only where traces are exported, since the same variables are set for every program of a
- * cluster. */
+ * They are the OpenTelemetry specification's and not ours, so they keep its names and are taken
+ * from the environment only. Two things are stricter than there. Without an endpoint nothing is
+ * exported: a service must not send anything to a default address that nobody named. And what
+ * cannot be meant (a protocol that is not spoken, a number out of its range) is an error at the
+ * start, not a warning: traces that silently do not arrive are found missing on the day they are
+ * needed. It is an error only where traces are exported, since the same variables are set for every
+ * program of a cluster. */
 #ifndef LEX_CONFIG_OTEL_H
 #define LEX_CONFIG_OTEL_H
 
@@ -23,7 +23,7 @@ enum lex_otel_id {
 enum lex_otel_sampler { LEX_OTEL_ALWAYS_ON, LEX_OTEL_ALWAYS_OFF, LEX_OTEL_RATIO };
 
 enum {
-    LEX_OTEL_PAIRS_MAX = 30, /* of headers, and of attributes */
+    LEX_OTEL_PAIRS_MAX = 30,         /* of headers, and of attributes */
     LEX_OTEL_VALUE_MAX_BYTES = 8192, /* of a variable */
     LEX_OTEL_QUEUE_MAX = 16384,
     LEX_OTEL_BATCH_MAX = 2048,
@@ -46,7 +46,8 @@ struct lex_otel {
     bool parent_based;
     double ratio;
     int64_t timeout_ms, schedule_delay_ms, export_timeout_ms, queue_size, batch_size, links_max;
-    bool compression_ignored; /* OTEL_EXPORTER_OTLP_COMPRESSION asks for one: nothing is compressed */
+    bool compression_ignored; /* OTEL_EXPORTER_OTLP_COMPRESSION asks for one: nothing is compressed
+                               */
     const char *given[LEX_OTEL_COUNT]; /* what the environment says; NULL: not set, or empty */
 };
 

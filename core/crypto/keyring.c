@@ -104,9 +104,9 @@ static enum lex_status key_path(const char *dir, enum lex_key_role role, char ou
     return LEX_OK;
 }
 
-/* What others may not have of a key file. Root may hand a file to an unprivileged process through its
- * group alone, as Kubernetes does with a mounted Secret (root:fsGroup, mode 0440), so there the group
- * may read. A file of our own is for us. */
+/* What others may not have of a key file. Root may hand a file to an unprivileged process through
+ * its group alone, as Kubernetes does with a mounted Secret (root:fsGroup, mode 0440), so there the
+ * group may read. A file of our own is for us. */
 static mode_t forbidden_bits(const struct stat *info)
 {
     return info->st_uid == 0 && geteuid() != 0 ? 037 : 077;

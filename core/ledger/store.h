@@ -37,6 +37,10 @@ void lex_store_close(
     struct lex_store *store); /* NULL is fine; an open transaction is rolled back */
 /* Whether the file was deleted or replaced since it was opened: close it, and open it anew. */
 bool lex_store_gone(const struct lex_store *store);
+/* Take the file's pages out of the kernel's cache. Who reads a whole mirror again and again keeps
+ * all of it there, and a container is measured with it: it would look full, and be scaled for that.
+ */
+void lex_store_drop_cache(const struct lex_store *store);
 
 struct lex_store_position {
     char origin[LEX_ORIGIN_MAX_BYTES];

@@ -164,7 +164,8 @@ LEX_STATUS lex_verdict_read(struct lex_span value, struct lex_arena *arena,
                             struct lex_verdict *ret_verdict, struct lex_span *ret_entry_value,
                             struct lex_error *err)
 {
-    bool avro = value.len >= 2 && value.data[0] == 0xc3 && value.data[1] == 0x01;
+    bool single = value.len >= 2 && value.data[0] == 0xc3 && value.data[1] == 0x01;
+    bool avro = single || (value.len != 0 && value.data[0] == 0x00); /* Confluent's frame */
     return avro ? lex_decode_verdict(value, arena, ret_verdict, ret_entry_value, err)
                 : lex_decode_verdict_json(value, arena, ret_verdict, ret_entry_value, err);
 }

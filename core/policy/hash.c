@@ -596,6 +596,7 @@ LEX_STATUS lex_load_policy_hashes(struct lex_loader *loader)
 {
     struct lex_policy *policy = loader->policy;
     struct lex_hash hashes[LEX_POLICY_MAX_DOCUMENTS];
+    LEX_ASSERT(loader->enforced > 0 && loader->enforced <= LEX_POLICY_MAX_DOCUMENTS);
     for (size_t i = 0; i < loader->enforced; i++)
         memcpy(hashes[i].bytes, policy->documents[i].hash, LEX_HASH_BYTES);
     hash_of_hashes(hashes, loader->enforced, policy->info.hash);

@@ -285,17 +285,6 @@ static void fill_decision(struct lex_worker *w, struct lex_ledger_entry *entry,
     entry->policy_hash = lex_span_of(info->hash, sizeof info->hash);
 }
 
-/* W3C Trace Context, section 3.2: version "-" trace-id (32 hex digits) "-" ... */
-static struct lex_span trace_id_of(struct lex_span traceparent)
-{
-    bool whole = traceparent.len >= 55 && traceparent.data[2] == '-' && traceparent.data[35] == '-';
-    for (size_t i = 3; whole && i < 35; i++) {
-        uint8_t c = traceparent.data[i];
-        whole = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    }
-    return whole ? lex_span_of(traceparent.data + 3, 32) : (struct lex_span){0};
-}
-
 enum { EMBEDDED_REQUEST_MAX_BYTES = 32 << 10 };
 
 static enum lex_status embed_request(struct lex_worker *w, const struct lex_request *request,
@@ -322,7 +311,7 @@ static enum lex_status fill_origin(struct lex_worker *w, const struct slot *slot
     entry->source.offset = slot->record.offset;
     entry->source.timestamp = slot->record.timestamp_ms;
     entry->identity = w->options.identity_required ? LEX_SPAN("attested") : LEX_SPAN("topic_acl");
-    entry->trace_id = trace_id_of(slot->record.traceparent);
+    entry->trace_id = slot->trace_id;
     return LEX_OK;
 }
 
@@ -397,6 +386,22 @@ static enum lex_status decide(struct lex_worker *w, struct slot *slot,
     return append_decision(w, slot, &in, &decision, entry);
 }
 
+static enum lex_status decode(struct lex_worker *w, struct slot *slot,
+                              struct lex_request *ret_request, enum lex_undecodable *ret_why,
+                              struct lex_error *err)
+{
+    const struct lex_record *record = &slot->record;
+    struct lex_span value = record->value;
+    if (record->registered == NULL)
+        return lex_decode_request(w->options.codec, value, &w->arena, ret_request, &slot->format,
+                                  ret_why, err);
+    LEX_ASSERT(record->frame_bytes <= value.len);
+    struct lex_span body =
+        lex_span_of(value.data + record->frame_bytes, value.len - record->frame_bytes);
+    return lex_decode_registered(record->registered, body, &w->arena, ret_request, &slot->format,
+                                 ret_why, err);
+}
+
 static enum lex_status answer(struct lex_worker *w, struct slot *slot)
 {
     struct lex_request request;
@@ -407,8 +412,7 @@ static enum lex_status answer(struct lex_worker *w, struct slot *slot)
                       "answering needs more memory than a transaction may have");
     if (slot->record.value.len > w->options.request_max_bytes)
         return reject(w, slot, LEX_UNDECODABLE_TOO_LARGE, "larger than request_max_bytes");
-    enum lex_status status = lex_decode_request(w->options.codec, slot->record.value, &w->arena,
-                                                &request, &slot->format, &why, &err);
+    enum lex_status status = decode(w, slot, &request, &why, &err);
     if (status == LEX_LIMIT)
         return status;
     if (status != LEX_OK)
@@ -428,8 +432,24 @@ static enum lex_format format_of(const struct lex_worker *w, const struct slot *
     switch (w->options.verdict_format) {
     case LEX_VERDICTS_AVRO: return LEX_FORMAT_AVRO;
     case LEX_VERDICTS_JSON: return LEX_FORMAT_JSON;
-    default: return slot->format;
+    case LEX_VERDICTS_CONFLUENT: return LEX_FORMAT_CONFLUENT;
+    case LEX_VERDICTS_SAME: break;
     }
+    return slot->format;
+}
+
+static enum lex_status encode_verdict(struct lex_worker *w, const struct slot *slot,
+                                      const struct lex_attestation *attestation,
+                                      struct lex_span *ret)
+{
+    enum lex_format format = format_of(w, slot);
+    size_t max_bytes = w->options.output_max_bytes;
+    if (format != LEX_FORMAT_CONFLUENT)
+        return lex_encode_verdict(format, slot->entry, slot->value, attestation, slot->token,
+                                  &w->arena, max_bytes, ret);
+    LEX_ASSERT(slot->record.verdict_schema != 0);
+    return lex_encode_verdict_confluent(slot->record.verdict_schema, slot->value, attestation,
+                                        slot->token, &w->arena, max_bytes, ret);
 }
 
 static enum lex_status emit_slot(struct lex_worker *w, const struct slot *slot,
@@ -438,15 +458,16 @@ static enum lex_status emit_slot(struct lex_worker *w, const struct slot *slot,
     struct lex_output output = {.kind = LEX_OUTPUT_LEDGER,
                                 .partition = slot->partition->id,
                                 .key = lex_output_key(&slot->record),
-                                .value = slot->value};
+                                .value = slot->value,
+                                .headers = &slot->trace,
+                                .headers_count = lex_span_absent(slot->trace.value) ? 0 : 1};
     bool alone = LEX_PLANTED(VERDICT_WITHOUT_ENTRY) && slot->reason_code == LEX_REASON_FORBIDDEN;
     if (!alone)
         emit(w, &output);
     if (!slot->decision)
         return LEX_OK;
     output.kind = LEX_OUTPUT_VERDICT;
-    LEX_TRY(lex_encode_verdict(format_of(w, slot), slot->entry, slot->value, attestation,
-                               slot->token, &w->arena, w->options.output_max_bytes, &output.value));
+    LEX_TRY(encode_verdict(w, slot, attestation, &output.value));
     emit(w, &output);
     return LEX_OK;
 }
@@ -499,6 +520,17 @@ static bool is_ours(const struct slot *slot)
            slot->record.offset >= slot->partition->working.next_offset;
 }
 
+/* What is a trace context is handed on with all that answers the request; what is none goes
+ * nowhere. */
+static void take_trace(struct slot *slot)
+{
+    struct lex_trace trace = {{0}, {0}, 0};
+    bool traced = lex_trace_parse(slot->record.traceparent, &trace);
+    slot->trace_id = trace.trace_id;
+    slot->trace = (struct lex_header){
+        "traceparent", traced ? slot->record.traceparent : (struct lex_span){0}};
+}
+
 /* What a slot says of an earlier attempt is void. */
 static void clear(struct slot *slot)
 {
@@ -509,6 +541,7 @@ static void clear(struct slot *slot)
     slot->token_why = LEX_IDENTITY_WHY_COUNT;
     slot->problems = NULL;
     slot->flips = 0;
+    take_trace(slot);
 }
 
 static void advance(struct slot *slot)

@@ -1,5 +1,10 @@
 #include "core/worker/deadletter.h"
 
+#include "core/base/trace.h"
+
+static const char SCHEMA_HEADER[] = "__value_schema_id";
+enum { SCHEMA_HEADER_MAX = 64 };
+
 static bool is_token_char(uint8_t c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -64,6 +69,10 @@ LEX_STATUS lex_dead_letter(const struct lex_worker_options *options,
                            const struct lex_record *record, enum lex_undecodable why,
                            const char *text, struct lex_arena *arena, struct lex_output *ret)
 {
+    const struct lex_span none = {0};
+    struct lex_trace trace;
+    /* Without the schema's name nobody could read the value later. */
+    bool named = record->schema_header.len != 0 && record->schema_header.len <= SCHEMA_HEADER_MAX;
     struct lex_header headers[] = {
         {"__connect.errors.topic", options->requests_topic},
         {"__connect.errors.partition", lex_arena_printf(arena, "%d", record->partition)},
@@ -72,20 +81,25 @@ LEX_STATUS lex_dead_letter(const struct lex_worker_options *options,
         {"__connect.errors.exception.message", lex_arena_dup(arena, lex_span_str(text))},
         {"lexecon.original.bytes", lex_arena_printf(arena, "%zu", record->value.len)},
         {"lexecon.original.sha256", sha256_hex(record->value, arena)},
+        {SCHEMA_HEADER, named ? record->schema_header : none},
+        {"traceparent", lex_trace_parse(record->traceparent, &trace) ? record->traceparent : none},
     };
+    enum { OURS = 7 }; /* the others are the record's own, where it has them */
     _Static_assert(LEX_COUNT_OF(headers) <= LEX_OUTPUT_HEADERS_MAX, "a producer's ceiling");
     struct lex_header *kept = lex_arena_calloc(arena, LEX_COUNT_OF(headers), sizeof *kept);
     struct lex_span value = original(options, record, arena);
     if (kept == NULL || lex_span_absent(value))
         return LEX_LIMIT;
+    size_t count = 0;
     for (size_t i = 0; i < LEX_COUNT_OF(headers); i++) {
-        if (lex_span_absent(headers[i].value))
+        if (!lex_span_absent(headers[i].value))
+            kept[count++] = headers[i];
+        else if (i < OURS)
             return LEX_LIMIT;
-        kept[i] = headers[i];
     }
     ret->key = lex_output_key(record);
     ret->value = value;
     ret->headers = kept;
-    ret->headers_count = LEX_COUNT_OF(headers);
+    ret->headers_count = count;
     return LEX_OK;
 }

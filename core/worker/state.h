@@ -3,6 +3,7 @@
 #ifndef LEX_WORKER_STATE_H
 #define LEX_WORKER_STATE_H
 
+#include "core/base/trace.h"
 #include "core/history/history.h"
 #include "core/ledger/events.h"
 #include "core/worker/plants.h"
@@ -63,6 +64,8 @@ struct partition {
 /* One held record, and what was made of it in the open transaction. */
 struct slot {
     struct lex_record record;
+    struct lex_header trace; /* its traceparent, for its outputs; absent where there is none */
+    struct lex_span trace_id;
     struct partition *partition; /* NULL: not ours (any more), skipped */
     struct lex_ledger_entry *entry;
     struct lex_span value; /* the entry's bytes */

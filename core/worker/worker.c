@@ -621,6 +621,13 @@ static const char *state_name(const struct partition *p)
     }
 }
 
+/* What halted before it was recovered stands where its offset says, if any. */
+static int64_t next_offset_of(const struct partition *p)
+{
+    bool unrecovered = p->announced && p->committed.next_offset == 0;
+    return unrecovered ? p->found.offset : p->committed.next_offset;
+}
+
 size_t lex_worker_partitions(const struct lex_worker *worker, struct lex_partition_view *out,
                              size_t max)
 {
@@ -632,7 +639,7 @@ size_t lex_worker_partitions(const struct lex_worker *worker, struct lex_partiti
             .state = state_name(p),
             .reason = p->announced ? p->reason : "",
             .seq = p->committed.chain.seq,
-            .next_offset = p->committed.next_offset,
+            .next_offset = next_offset_of(p),
         };
     }
     return count;

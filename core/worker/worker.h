@@ -59,6 +59,15 @@ struct lex_record {
     struct lex_span key;  /* absent where it has none */
     struct lex_span value;
     struct lex_span traceparent; /* the header of that name; absent where there is none */
+    /* Where a registry names the schema: what the id stands for, borrowed like the spans, how many
+     * bytes of the value are the frame, and the header that named it. NULL: the value says it. The
+     * caller resolves ids before it hands a record over, since the worker asks nobody; one record
+     * always comes with the same answer, so that an aborted batch is decided alike. */
+    const struct lex_registered *registered;
+    size_t frame_bytes;
+    struct lex_span schema_header; /* __value_schema_id; absent where there is none */
+    uint32_t verdict_schema; /* the id that a verdict in Confluent's framing carries; not 0 where
+                                the answer is one */
 };
 
 /* What a partition's offset look-up found. */
@@ -139,7 +148,7 @@ struct lex_event {
 
 enum lex_output_kind { LEX_OUTPUT_VERDICT, LEX_OUTPUT_LEDGER, LEX_OUTPUT_DEAD_LETTER };
 enum {
-    LEX_OUTPUT_HEADERS_MAX = 8,
+    LEX_OUTPUT_HEADERS_MAX = 12,
     LEX_OUTPUT_KEY_MAX_BYTES = 16 << 10, /* a longer key is left out: the partition is given anyway,
                                             and no key may make an output too large to publish */
 };
@@ -155,7 +164,7 @@ struct lex_output {
     enum lex_output_kind kind;
     int32_t partition;
     struct lex_span key, value;
-    const struct lex_header *headers; /* dead letters only */
+    const struct lex_header *headers; /* of a dead letter; else the request's traceparent, if any */
     size_t headers_count;
 };
 
@@ -249,7 +258,12 @@ struct lex_worker_observer {
 
 /* ---- the worker ---- */
 
-enum lex_verdicts { LEX_VERDICTS_SAME, LEX_VERDICTS_AVRO, LEX_VERDICTS_JSON };
+enum lex_verdicts {
+    LEX_VERDICTS_SAME,
+    LEX_VERDICTS_AVRO,
+    LEX_VERDICTS_JSON,
+    LEX_VERDICTS_CONFLUENT
+};
 
 struct lex_worker_options {
     const struct lex_keyring *keyring;   /* outlives the worker */

@@ -5,6 +5,7 @@
     admin.py HOST:PORT set NAME SETTING=VALUE...                  of a topic
     admin.py HOST:PORT get NAME SETTING                           prints the value
     admin.py HOST:PORT allow USER[,USER...] OPERATION[,...] TYPE NAME   an ACL; TYPE may be prefix-TYPE
+    admin.py HOST:PORT deny USER[,USER...] OPERATION[,...] TYPE NAME    takes that ACL away again
 
 Kafka's own tools do the same and take a JVM's start each. Message layouts: the Kafka protocol's
 guide, in the last versions without tagged fields. One broker is also the controller, which
@@ -17,7 +18,7 @@ import sys
 import time
 
 CREATE_TOPICS, CREATE_PARTITIONS, DESCRIBE_CONFIGS, ALTER_CONFIGS = 19, 37, 32, 44
-DESCRIBE_ACLS, CREATE_ACLS = 29, 30
+DESCRIBE_ACLS, CREATE_ACLS, DELETE_ACLS = 29, 30, 31
 TYPES = {"topic": 2, "group": 3, "cluster": 4, "transactional-id": 5}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 TOPIC, LITERAL, PREFIXED, ALLOW, SET, TIMEOUT_MS = 2, 3, 4, 3, 0, 20000
@@ -142,18 +143,31 @@ def get(broker, name, setting):
     print(value_of(broker, name, setting))
 
 
-def allow(broker, users, operations, kind, name):
+def acls_of(users, operations, kind, name):
     pattern = PREFIXED if kind.startswith("prefix-") else LITERAL
-    acls = [
+    return [
         i8(TYPES[kind.removeprefix("prefix-")]) + text(name) + i8(pattern) + text("User:" + user)
         + text("*") + i8(OPERATIONS[operation]) + i8(ALLOW)
         for user in users.split(",") for operation in operations.split(",")
     ]
+
+
+def allow(broker, users, operations, kind, name):
+    acls = acls_of(users, operations, kind, name)
     answer = ask(broker, CREATE_ACLS, 1, array(acls))
     for _ in range(answer.take(">i")):
         answer.check()
     for acl in acls:
         wait_until(lambda: exists(broker, acl))
+
+
+def deny(broker, users, operations, kind, name):
+    acls = acls_of(users, operations, kind, name)
+    answer = ask(broker, DELETE_ACLS, 1, array(acls))
+    answer.take(">i")
+    answer.check()
+    for acl in acls:
+        wait_until(lambda: not exists(broker, acl))
 
 
 def exists(broker, acl):
@@ -162,7 +176,7 @@ def exists(broker, acl):
     return answer.take(">i") != 0
 
 
-DEEDS = {"topic": topic, "grow": grow, "set": set_, "get": get, "allow": allow}
+DEEDS = {"topic": topic, "grow": grow, "set": set_, "get": get, "allow": allow, "deny": deny}
 
 if __name__ == "__main__":
     if len(sys.argv) < 4 or sys.argv[2] not in DEEDS:

@@ -406,7 +406,7 @@ static void take_verdict(void *user, const rd_kafka_message_t *message)
     struct lex_verdict verdict;
     struct lex_error err;
     lex_arena_reset(&a->arena);
-    bool avro = value.len > 2 && value.data[0] == 0xc3;
+    bool avro = value.len > 2 && (value.data[0] == 0xc3 || value.data[0] == 0x00);
     enum lex_status status =
         avro ? lex_decode_verdict(value, &a->arena, &verdict, &entry_value, &err)
              : lex_decode_verdict_json(value, &a->arena, &verdict, &entry_value, &err);

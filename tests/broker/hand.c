@@ -199,6 +199,45 @@ static void repeat_last(char **args)
     rd_kafka_destroy(rk);
 }
 
+/* ---- requests of a transaction: the partition ends with a marker that is no request ---- */
+
+static void must_not(rd_kafka_error_t *error, const char *what)
+{
+    if (error != NULL)
+        topic_die("%s: %s", what, rd_kafka_error_string(error));
+}
+
+static rd_kafka_t *transactional_producer(void)
+{
+    char text[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    if (rd_kafka_conf_set(conf, "bootstrap.servers", client.bootstrap, text, sizeof text) !=
+            RD_KAFKA_CONF_OK ||
+        rd_kafka_conf_set(conf, "transactional.id", requests, text, sizeof text) !=
+            RD_KAFKA_CONF_OK)
+        topic_die("%s", text);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    if (rk == NULL)
+        topic_die("%s", text);
+    must_not(rd_kafka_init_transactions(rk, CALL_MS), "init_transactions");
+    return rk;
+}
+
+static void put_transaction(char **args)
+{
+    rd_kafka_t *rk = transactional_producer();
+    int64_t count = number(args[1]);
+    must_not(rd_kafka_begin_transaction(rk), "begin");
+    for (int64_t i = 0; i < count; i++)
+        topic_put(rk, requests, (int32_t)number(args[0]), (struct lex_span){0},
+                  LEX_SPAN("no request"), NULL);
+    if (strcmp(args[2], "abort") == 0)
+        must_not(rd_kafka_abort_transaction(rk, CALL_MS), "abort");
+    else
+        must_not(rd_kafka_commit_transaction(rk, CALL_MS), "commit");
+    rd_kafka_destroy(rk);
+}
+
 /* ---- the group's offsets ---- */
 
 static rd_kafka_topic_partition_list_t *committed(rd_kafka_t *rk, int partitions)
@@ -316,6 +355,7 @@ static const struct deed {
     {"bad", "PARTITIONS COUNT", 2, put_bad},
     {"put", "TOPIC KEY FILE", 3, put_file},
     {"repeat", "TOPIC PARTITION", 2, repeat_last},
+    {"transaction", "PARTITION COUNT commit|abort", 3, put_transaction},
     {"offsets", "", 0, print_offsets},
     {"commit", "PARTITION OFFSET METADATA", 3, commit_offset},
     {"forget", "", 0, forget_offsets},

@@ -101,5 +101,10 @@ programs() {
 	for name; do [ -x "$build/bin/$name" ] || die "$build/bin/$name is not built: ./dev build"; done
 	export PATH=$build/bin:$PATH
 }
+# need_cmd NAME...: programs of this machine that no group of install brings.
+need_cmd() {
+	local name
+	for name; do command -v "$name" >/dev/null || die "$name is not installed: install the package that brings it"; done
+}
 # page PAGE NAME: the commands of a document's blocks that are marked `run: NAME`.
 page() { "$ops/page" "$ops_root/$1" "$2" || die "$1 has no commands marked 'run: $2'"; }

@@ -83,6 +83,7 @@ ARROWS = {
     "producer": CORE,
     "consumer": CORE + ["producer"],
     "cli": CORE + ["producer", "consumer"],
+    "tools": CORE + ["producer", "consumer", "cli"],
     "tests": CORE + ["producer", "consumer", "cli"],
 }
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"\n]+)[>\"]", re.M)

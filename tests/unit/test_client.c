@@ -232,8 +232,8 @@ static const struct lex_request two[2] = {
      .proposed_action = LEX_SPAN_INIT("search"),
      .risk_level = 1},
 };
-static const struct lex_ask asks[2] = {{&two[0], LEX_FORMAT_JSON, {NULL, 0}},
-                                       {&two[1], LEX_FORMAT_AVRO, {NULL, 0}}};
+static const struct lex_ask asks[2] = {{.request = &two[0], .format = LEX_FORMAT_JSON},
+                                       {.request = &two[1], .format = LEX_FORMAT_AVRO}};
 
 /* Ask both, with a service or with none; the answers' kinds and permissions must be these. */
 static void expect_answers(struct service *service, int64_t timeout_ms, enum lex_answer_kind kind,
@@ -308,7 +308,8 @@ START_TEST(request_id_that_stands_twice_is_told_before_sending)
     struct lex_client *client;
     const struct lex_answer *answers;
     struct lex_request a = request_of("same", "user"), b = request_of("same", "model");
-    struct lex_ask pair[] = {{&a, LEX_FORMAT_JSON, {NULL, 0}}, {&b, LEX_FORMAT_JSON, {NULL, 0}}};
+    struct lex_ask pair[] = {{.request = &a, .format = LEX_FORMAT_JSON},
+                             {.request = &b, .format = LEX_FORMAT_JSON}};
     ck_assert_int_eq(lex_client_new(config, pins, &client, &err), LEX_OK);
     ck_assert_int_eq(lex_client_ask(client, pair, 2, TIMEOUT_MS, &answers, &bad, &err), LEX_REJECT);
     ck_assert_int_lt(bad, 2);

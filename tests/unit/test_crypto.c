@@ -339,7 +339,8 @@ START_TEST(key_files_that_others_can_read_or_that_are_missing_are_refused)
 }
 END_TEST
 
-/* Only root can make root's files and become somebody else, so elsewhere there is nothing to see. */
+/* Only root can make root's files and become somebody else, so elsewhere there is nothing to see.
+ */
 START_TEST(root_hands_a_key_file_to_an_unprivileged_process_by_its_group)
 {
     setup();

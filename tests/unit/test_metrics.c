@@ -157,6 +157,20 @@ START_TEST(label_values_are_escaped_cut_and_valid_utf8)
 }
 END_TEST
 
+START_TEST(control_characters_never_reach_the_page)
+{
+    lex_series_add(decisions("true", "\x1b[31m", "1"), 1);
+    lex_series_add(decisions("true", "\xc2\x9b[31m", "1"), 1); /* prints the same */
+    lex_series_add(decisions("true", "l\xe2\x80\xa8\xe2\x80\xa9", "1"), 1);
+    lex_series_add(decisions("true", "caf\xc3\xa9", "1"), 1);
+    const char *text = scrape(false);
+    ck_assert(has(text, "actor=\"\xef\xbf\xbd[31m\",risk_level=\"1\"} 2\n"));
+    ck_assert(has(text, "actor=\"l\xef\xbf\xbd\xef\xbf\xbd\""));
+    ck_assert(has(text, "actor=\"caf\xc3\xa9\""));
+    ck_assert(!has(text, "\x1b"));
+}
+END_TEST
+
 START_TEST(a_dropped_series_vanishes_and_comes_back_from_zero)
 {
     struct lex_span zero = LEX_SPAN("0"), one = LEX_SPAN("1");
@@ -287,7 +301,7 @@ LEX_CHECK_MAIN("metrics", counters_exist_at_zero_before_anything_happens,
                ten_thousand_hostile_actors_leave_a_bounded_number_of_series,
                a_kept_actor_keeps_its_series_for_other_labels_after_the_cap,
                over_the_ceiling_of_series_nothing_grows_and_the_drop_is_counted,
-               label_values_are_escaped_cut_and_valid_utf8,
+               label_values_are_escaped_cut_and_valid_utf8, control_characters_never_reach_the_page,
                a_dropped_series_vanishes_and_comes_back_from_zero, the_process_is_measured,
                promised_names_stay_what_they_are, every_metric_has_help_and_type_once,
                no_count_is_lost_between_threads)

@@ -1,9 +1,12 @@
 /* Store and mirror: rows and positions move together whatever kills the process, and nothing that
  * does not verify ever becomes a row. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +324,46 @@ START_TEST(a_file_deleted_under_the_store_is_noticed)
     ck_assert(lex_store_gone(f.store));
     close(open(f.path, O_CREAT | O_WRONLY, 0600));
     ck_assert(lex_store_gone(f.store));
+    fixture_fini(&f);
+}
+END_TEST
+
+/* Pages of the file that the kernel has in its cache; fd is open, and not one of SQLite's. */
+static size_t cached_pages(int fd)
+{
+    struct stat info;
+    unsigned char resident[256] = {0};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages, found = 0;
+    ck_assert_int_eq(fstat(fd, &info), 0);
+    pages = ((size_t)info.st_size + page - 1) / page;
+    ck_assert_uint_gt(pages, 0);
+    ck_assert_uint_le(pages, sizeof resident);
+    void *map = mmap(NULL, pages * page, PROT_READ, MAP_SHARED, fd, 0);
+    ck_assert(map != MAP_FAILED);
+    ck_assert_int_eq(mincore(map, pages * page, resident), 0);
+    for (size_t i = 0; i < pages; i++)
+        found += resident[i] & 1;
+    ck_assert_int_eq(munmap(map, pages * page), 0);
+    return found;
+}
+
+START_TEST(the_kernels_copy_of_the_file_is_given_back)
+{
+    struct fixture f;
+    struct statfs system;
+    fixture_init(&f);
+    lex_store_close(f.store);
+    f.store = NULL;
+    int fd = open(f.path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(fsync(fd), 0); /* what is not written yet cannot go */
+    ck_assert_int_eq(fstatfs(fd, &system), 0);
+    open_store(&f);
+    ck_assert_uint_gt(cached_pages(fd), 0);
+    lex_store_drop_cache(f.store);
+    if (system.f_type != TMPFS_MAGIC) /* whose files are nowhere else */
+        ck_assert_uint_eq(cached_pages(fd), 0);
+    ck_assert_int_eq(count(&f), 0);
+    ck_assert_int_eq(close(fd), 0);
     fixture_fini(&f);
 }
 END_TEST
@@ -712,11 +755,12 @@ LEX_CHECK_MAIN(
     entries_and_position_come_back_as_they_were_committed, what_was_not_committed_is_not_there,
     a_killed_writer_leaves_whole_transactions, a_full_disk_is_a_retry_and_leaves_the_last_commit,
     a_locked_file_is_a_retry, a_foreign_or_corrupt_file_is_a_halt_that_says_to_delete_it,
-    a_file_deleted_under_the_store_is_noticed, broken_records_are_kept_up_to_their_ceilings,
-    a_mirror_resumes_where_its_file_stands, a_deleted_file_rebuilds_to_the_same_rows,
-    a_removed_entry_stops_the_mirror_at_the_last_good_one, a_repeated_entry_stops_the_mirror,
-    a_missing_genesis_stops_the_mirror, an_altered_entry_stops_the_mirror_at_the_next_one,
-    bytes_that_are_no_entry_stop_the_mirror, scope_owned_starts_at_the_head_and_writes_the_gap_down,
+    a_file_deleted_under_the_store_is_noticed, the_kernels_copy_of_the_file_is_given_back,
+    broken_records_are_kept_up_to_their_ceilings, a_mirror_resumes_where_its_file_stands,
+    a_deleted_file_rebuilds_to_the_same_rows, a_removed_entry_stops_the_mirror_at_the_last_good_one,
+    a_repeated_entry_stops_the_mirror, a_missing_genesis_stops_the_mirror,
+    an_altered_entry_stops_the_mirror_at_the_next_one, bytes_that_are_no_entry_stop_the_mirror,
+    scope_owned_starts_at_the_head_and_writes_the_gap_down,
     a_start_that_does_not_lead_to_the_next_entry_is_a_break,
     what_retention_deleted_is_a_gap_and_not_a_break,
     a_gap_that_a_recovery_entry_declares_is_written_down,

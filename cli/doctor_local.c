@@ -188,10 +188,7 @@ void lex_doctor_issuers(struct lex_doctor *d)
     struct lex_identity *identity;
     struct lex_error err = {{0}};
     const struct lex_config *c = d->config;
-    if (c->issuers == NULL && c->identity == LEX_IDENTITY_ATTESTED) {
-        lex_doctor_say(d, LEX_DOCTOR_FAIL, "set LEXECON_ISSUERS, or LEXECON_IDENTITY=topic_acl",
-                       "identity=attested and no issuers: every request is denied UNKNOWN_ACTOR");
-    } else if (c->issuers == NULL) {
+    if (c->issuers == NULL) {
         lex_doctor_say(d, LEX_DOCTOR_OK, NULL,
                        "none: no attestation is taken, who may write requests vouches for actors");
     } else if (lex_identity_load(c->issuers, &identity, &err) != LEX_OK) {

@@ -64,6 +64,7 @@ struct piece {
     const char *path;
     struct lex_ledger_file file;
     int64_t there; /* so many of its entries the topic holds */
+    bool beyond;   /* all of them, and more behind them: there is nothing to write */
 };
 
 struct run {
@@ -115,12 +116,16 @@ static enum lex_status compare_all(struct piece *piece, struct lex_ledger_source
     struct lex_span value;
     bool found = true;
     piece->there = 0;
+    piece->beyond = false;
     for (;;) {
         LEX_TRY(source->next(source, &item, &found, err));
         if (!found)
             return LEX_OK;
         LEX_TRY(lex_export_next(reader, &value, err));
-        if (lex_span_absent(value) || !lex_span_eq(value, item.value))
+        piece->beyond = lex_span_absent(value);
+        if (piece->beyond)
+            return LEX_OK;
+        if (!lex_span_eq(value, item.value))
             return lex_fail(err, LEX_REJECT,
                             "partition %d of the topic holds another record than the file at its "
                             "%lld. place (offset %lld): only an empty topic, or the beginning of "
@@ -197,10 +202,11 @@ static void print_pieces(const struct run *run)
     for (size_t i = 0; i < run->count; i++) {
         const struct piece *piece = &run->pieces[i];
         int64_t missing = piece->file.verifier.entries - piece->there;
-        (void)printf("%s: %lld entries, the topic holds %lld of them, %s%lld %s\n",
+        (void)printf("%s: %lld entries, the topic holds %lld of them, %s%lld %s%s\n",
                      piece->file.verifier.origin, (long long)piece->file.verifier.entries,
                      (long long)piece->there, missing != 0 && !yes ? "would write " : "",
-                     (long long)missing, missing == 0 || yes ? "missing" : "more");
+                     (long long)missing, missing == 0 || yes ? "missing" : "more",
+                     piece->beyond ? "; it goes on behind them" : "");
     }
 }
 

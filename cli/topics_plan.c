@@ -10,8 +10,9 @@ enum { OUT_MAX_BYTES = 64 << 10 };
 static struct lex_cli_topics given = LEX_CLI_TOPICS_UNSAID;
 static const char *format = "table", *strimzi_cluster = "kafka";
 static const struct lex_cli_flag flags[] = {
-    {"format", "table|json|kafka-topics|strimzi",
-     "For people; one JSON object; commands of Kafka's own tools; KafkaTopic resources of the "
+    {"format", "table|json|markdown|kafka-topics|strimzi",
+     "For people; one JSON object; a table for a page; commands of Kafka's own tools; KafkaTopic "
+     "resources of the "
      "Strimzi operator.",
      LEX_CLI_STR, &format, false},
     {"strimzi-cluster", "NAME", "Name of the Kafka resource in those (default kafka).", LEX_CLI_STR,
@@ -54,6 +55,23 @@ static void put_table(const struct lex_cli_topics_run *run, struct lex_buf *out)
         lex_cli_topics_duration(plan->retention_ms, retention);
         lex_buf_printf(out, "%-28s %10d %11d %7lld %-8s %-10s %s%s\n", plan->name, plan->partitions,
                        plan->replication, (long long)plan->min_insync_replicas,
+                       plan->cleanup_policy, retention,
+                       plan->needed ? "" : "if wanted: ", plan->why);
+    }
+}
+
+static void put_markdown(const struct lex_cli_topics_run *run, struct lex_buf *out)
+{
+    char retention[32];
+    lex_buf_puts(out,
+                 "| topic | partitions | cleanup.policy | kept | why |\n|---|---|---|---|---|\n");
+    for (int i = 0; i < LEX_TOPIC_ROLES; i++) {
+        const struct lex_topic_plan *plan = &run->plans[i];
+        lex_cli_topics_duration(plan->retention_ms, retention);
+        lex_buf_printf(out, "| `%s` | %s | %s | %s | %s%s |\n", plan->name,
+                       plan->role == LEX_TOPIC_POLICIES   ? "1"
+                       : plan->role == LEX_TOPIC_REQUESTS ? "as many as you like"
+                                                          : "at least as many as requests",
                        plan->cleanup_policy, retention,
                        plan->needed ? "" : "if wanted: ", plan->why);
     }
@@ -122,6 +140,7 @@ static const struct {
     void (*put)(const struct lex_cli_topics_run *run, struct lex_buf *out);
 } FORMATS[] = {{"table", put_table},
                {"json", put_json},
+               {"markdown", put_markdown},
                {"kafka-topics", put_commands},
                {"strimzi", put_strimzi}};
 
@@ -139,7 +158,8 @@ static int print(const struct lex_cli_topics_run *run)
             return LEX_EXIT_OK;
         }
     return lex_cli_fail(&usage, LEX_EXIT_USAGE,
-                        "--format %s: expected table, json, kafka-topics or strimzi", format);
+                        "--format %s: expected table, json, markdown, kafka-topics or strimzi",
+                        format);
 }
 
 int lex_cli_topics_plan(int argc, char **argv)

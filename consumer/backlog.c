@@ -253,7 +253,7 @@ static void end_waiting(struct lex_backlog *b, size_t index)
 {
     struct waiting *w = b->waiting[index];
     if (w->dropped) {
-        ;
+        b->must_rewind = true;
         return;
     }
     b->options.pause(b->options.user, w->partition, false);

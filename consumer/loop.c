@@ -270,8 +270,8 @@ static void ask_lag(struct lex_loop *loop, bool asked[LEX_WORKER_PARTITIONS_MAX]
         const struct lex_partition_view *view = &loop->views[at];
         if (view->state[0] != 'w' && view->state[0] != 'h')
             continue;
-        struct lex_waiting waiting = lex_intake_ask_waiting(
-            loop->intake, view->partition, view->next_offset, ASK_LAG_US / 1000);
+        struct lex_waiting waiting = lex_intake_ask_waiting(loop->intake, view->partition,
+                                                            view->next_offset, ASK_LAG_US / 1000);
         lex_observer_partition(&loop->observer, view, &waiting);
         asked[at] = true;
         loop->ask_lag_from = at + 1;

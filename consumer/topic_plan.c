@@ -74,7 +74,8 @@ static struct lex_topic_plan plan_of(const struct lex_config *config,
         wishes->min_insync_replicas != 0 ? wishes->min_insync_replicas : at_least_one(config, true);
     int64_t replication =
         wishes->replication != 0 ? wishes->replication : at_least_one(config, false);
-    if (wishes->replication == 0 && replication < min_isr)
+    bool asked = wishes->replication != 0 || wishes->min_insync_replicas != 0;
+    if (!asked && replication < min_isr)
         replication = min_isr;
     return (struct lex_topic_plan){
         .role = role,

@@ -467,12 +467,26 @@ static void refuse(struct lex_client *c, struct lex_answer *answer, const struct
     c->refused_us = lex_clock_mono_us();
 }
 
+/* Whatever others write under our request's id is no second verdict of the service. */
+static bool is_proven(struct lex_client *c, const struct pending *pending, struct lex_span value)
+{
+    struct lex_error err;
+    struct lex_verdict verdict;
+    struct lex_span entry_value;
+    struct lex_arena_mark mark = lex_arena_mark(&c->arena);
+    enum lex_status status =
+        lex_answer_check(c->pins, &pending->question, value, lex_clock_wall_us(), &c->arena,
+                         &verdict, &entry_value, &err);
+    lex_arena_rollback(&c->arena, mark);
+    return status == LEX_OK;
+}
+
 static void judge(struct lex_client *c, struct pending *pending, struct lex_span value)
 {
     struct lex_error err;
     struct lex_answer *answer = &c->answers[pending - c->pending];
     if (answer->kind == LEX_ANSWER_PROVEN) {
-        answer->again++;
+        answer->again += is_proven(c, pending, value);
         return;
     }
     struct lex_span kept = lex_arena_dup(&c->arena, value);

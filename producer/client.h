@@ -50,7 +50,7 @@ struct lex_answer {
     int32_t partition; /* where the request was written, -1 where it was not */
     int64_t offset;
     int64_t latency_us; /* of a paced ask, PROVEN: from sending to proof; else 0 */
-    unsigned again;     /* further verdicts for this request: one is right, more are our bug */
+    unsigned again;     /* further proven verdicts that came meanwhile: any is a bug of ours */
 };
 
 struct lex_client;

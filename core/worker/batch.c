@@ -527,8 +527,8 @@ static void take_trace(struct slot *slot)
     struct lex_trace trace = {{0}, {0}, 0};
     bool traced = lex_trace_parse(slot->record.traceparent, &trace);
     slot->trace_id = trace.trace_id;
-    slot->trace = (struct lex_header){
-        "traceparent", traced ? slot->record.traceparent : (struct lex_span){0}};
+    slot->trace = (struct lex_header){"traceparent",
+                                      traced ? slot->record.traceparent : (struct lex_span){0}};
 }
 
 /* What a slot says of an earlier attempt is void. */

@@ -11,6 +11,7 @@
 #   --next-offset begin|end
 #                          where a partition begins whose request topic was made anew: `begin` (default), since
 #                          nothing in it was decided; `end` skips what is in it
+#   --requests-kept        the request topic is the old one, with the old offsets: go on behind the last decided request
 #   --yes                  write
 #   --late-start           the ledger begins behind its genesis
 #   --bootstrap, --kafka, --config, --ledger-topic, --requests-topic, --group
@@ -25,12 +26,17 @@
 # shellcheck source=deployment/procedures/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-from='' yes='' late=() place=begin
+from='' yes='' late=() place=begin kept=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage ;;
 	--yes)
 		yes=--yes
+		shift
+		continue
+		;;
+	--requests-kept)
+		kept=1
 		shift
 		continue
 		;;
@@ -114,12 +120,22 @@ release() { # release PARTITION TEXT
 	fi
 	recover "$1" --take "$choice" "${next[@]}" --yes
 }
+# Without a committed offset the ledger's last request is where a worker goes on, in whatever topic bears the name.
+would_skip() { # would_skip TEXT: requests of a new topic that nobody would ever decide
+	local last high
+	grep -q '^  committed offset *-1$' <<<"$1" || return 1
+	last=$(sed -n 's/^  ledger .*last request \(-\?[0-9]*\)$/\1/p' <<<"$1")
+	high=$(sed -n 's/^  requests .* to \(-\?[0-9]*\)$/\1/p' <<<"$1")
+	[ "${last:--1}" -ge 0 ] && [ "${high:--1}" -ge 0 ]
+}
 for exported in "${files[@]}"; do
 	partition=${exported##*-}
 	partition=${partition%.ledger}
 	status=0
 	said=$(recover "$partition") || status=$?
-	if [ $status = 1 ] && grep -q 'nothing contradicts itself' <<<"$said"; then
+	if [ $status = 1 ] && [ -z "$kept" ] && would_skip "$said"; then
+		bad "partition $partition: its request topic is not empty, and a worker would go on behind the offset that the ledger names: in a new topic the requests before it would never be decided. Make the request topic anew and empty, or say --requests-kept if it is the old one: $said"
+	elif [ $status = 1 ] && grep -q 'nothing contradicts itself' <<<"$said"; then
 		good "partition $partition: nothing contradicts itself"
 	elif [ $status != 0 ]; then
 		bad "partition $partition: $said"

@@ -251,6 +251,7 @@ static void expect_answers(struct service *service, int64_t timeout_ms, enum lex
         ck_assert_msg(answers[i].kind == kind, "answer %zu: %d, %s", i, answers[i].kind,
                       answers[i].why);
         ck_assert_int_eq(answers[i].allowed, kind == LEX_ANSWER_PROVEN);
+        ck_assert_int_eq(answers[i].latency_us, 0); /* only where a pace was asked for */
         ck_assert_msg(strstr(answers[i].why, words) != NULL, "'%s' does not say '%s'",
                       answers[i].why, words);
     }
@@ -302,6 +303,54 @@ START_TEST(noise_on_the_topic_is_passed_over)
 }
 END_TEST
 
+/* Two requests, 300 ms apart, so that all about the first is over when the second is sent. */
+static struct lex_answer paced_first(struct service *service, long per_second, int64_t *ret_took_us)
+{
+    size_t bad;
+    struct lex_client *client;
+    const struct lex_answer *answers;
+    start(service);
+    ck_assert_msg(lex_client_new(config, pins, &client, &err) == LEX_OK, "%s", err.text);
+    lex_client_pace(client, per_second);
+    int64_t begin_us = lex_clock_mono_us();
+    ck_assert_int_eq(lex_client_ask(client, asks, 2, TIMEOUT_MS, &answers, &bad, &err), LEX_OK);
+    *ret_took_us = lex_clock_mono_us() - begin_us;
+    struct lex_answer first = answers[0];
+    ck_assert_int_eq(answers[1].kind, LEX_ANSWER_PROVEN);
+    lex_client_free(client);
+    stop(service);
+    return first;
+}
+
+START_TEST(paced_requests_take_their_time_and_are_measured)
+{
+    int64_t took_us;
+    struct service service = {.first = keyring};
+    struct lex_answer first = paced_first(&service, 3, &took_us);
+    ck_assert_int_eq(first.kind, LEX_ANSWER_PROVEN);
+    ck_assert_int_ge(took_us, 330000);
+    ck_assert_int_gt(first.latency_us, 0);
+    ck_assert_int_lt(first.latency_us, TIMEOUT_MS * 1000);
+    ck_assert_uint_eq(first.again, 0);
+}
+END_TEST
+
+START_TEST(second_true_verdict_is_counted)
+{
+    int64_t took_us;
+    struct service twice = {.first = keyring, .then = keyring};
+    ck_assert_uint_eq(paced_first(&twice, 1, &took_us).again, 1);
+}
+END_TEST
+
+START_TEST(second_false_verdict_is_not_counted)
+{
+    int64_t took_us;
+    struct service noisy = {.first = keyring, .then = stranger};
+    ck_assert_uint_eq(paced_first(&noisy, 1, &took_us).again, 0);
+}
+END_TEST
+
 START_TEST(request_id_that_stands_twice_is_told_before_sending)
 {
     size_t bad = 9;
@@ -348,6 +397,8 @@ LEX_CHECK_MAIN_WITH("client", setup, teardown, proven_answers_of_both_formats_ar
                     true_verdict_behind_a_false_one_is_believed,
                     false_verdict_behind_a_true_one_changes_nothing,
                     noise_on_the_topic_is_passed_over,
+                    paced_requests_take_their_time_and_are_measured, second_true_verdict_is_counted,
+                    second_false_verdict_is_not_counted,
                     request_id_that_stands_twice_is_told_before_sending,
                     address_without_a_broker_is_told_in_words,
                     topic_that_is_not_there_is_told_in_words)

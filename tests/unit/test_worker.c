@@ -7,6 +7,7 @@
 #include "core/history/history.h"
 #include "core/ledger/events.h"
 #include "core/worker/worker.h"
+#include "schemas/tables.h"
 #include "tests/unit/lex_check.h"
 
 static const char POLICY[] =
@@ -160,6 +161,8 @@ static void teardown(void)
     lex_arena_fini(&b.arena);
 }
 
+static const char *traceparent; /* of the records that are given; NULL: none */
+
 static const struct lex_action *give(const char *const *values, size_t count, int64_t first,
                                      bool drained)
 {
@@ -170,7 +173,8 @@ static const struct lex_action *give(const char *const *values, size_t count, in
                                          .offset = first + (int64_t)i,
                                          .timestamp_ms = 1767225600000,
                                          .key = LEX_SPAN("k"),
-                                         .value = lex_span_str(values[i])};
+                                         .value = lex_span_str(values[i]),
+                                         .traceparent = lex_span_str(traceparent)};
     return feed((struct lex_event){
         .kind = LEX_EVENT_RECORDS, .records = records, .count = count, .drained = drained});
 }
@@ -294,6 +298,156 @@ START_TEST(what_cannot_be_decoded_is_a_rejection_and_a_dead_letter_and_no_verdic
     ck_assert_span_eq(letter->value,
                       "{\"actor\":1,\"capability_token\":\"**************************\"}");
     ck_assert_int_eq(action->commits[0].next_offset, 1);
+}
+END_TEST
+
+/* Whether all outputs of a request and of what is none carry `header`, and the entry `trace_id`. */
+static void check_handed_on(const char *header, const char *trace_id)
+{
+    const char *const values[] = {READ, "{"};
+    start();
+    const struct lex_action *action = give(values, 2, 0, true);
+    for (size_t i = 0; i < action->count; i++) {
+        const struct lex_output *out = &action->outputs[i];
+        size_t last = out->headers_count - 1;
+        if (out->headers_count == 0 || strcmp(out->headers[last].name, "traceparent") != 0)
+            ck_assert_ptr_null(header);
+        else
+            ck_assert_span_eq(out->headers[last].value, header);
+    }
+    struct lex_ledger_entry entry = entry_of(output(action, LEX_OUTPUT_LEDGER));
+    ck_assert(lex_span_eq(entry.trace_id, lex_span_str(trace_id)));
+}
+
+START_TEST(a_trace_context_is_handed_on_with_all_that_answers_its_request)
+{
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    check_handed_on(traceparent, "0af7651916cd43dd8448eb211c80319c");
+}
+END_TEST
+
+START_TEST(what_is_no_trace_context_goes_nowhere)
+{
+    traceparent = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
+    check_handed_on(NULL, NULL);
+}
+END_TEST
+
+START_TEST(a_request_without_a_trace_context_has_outputs_without_headers)
+{
+    traceparent = NULL;
+    check_handed_on(NULL, NULL);
+}
+END_TEST
+
+/* ---- a schema that a registry names ---- */
+
+static const struct lex_action *give_registered(const struct lex_registered *registered,
+                                                struct lex_span value, struct lex_span header,
+                                                uint32_t verdict_schema)
+{
+    static struct lex_record record;
+    b.now_us += 10000;
+    record = (struct lex_record){.partition = 3,
+                                 .timestamp_ms = 1767225600000,
+                                 .key = LEX_SPAN("k"),
+                                 .value = value,
+                                 .registered = registered,
+                                 .frame_bytes = lex_span_absent(header) ? 5 : 0,
+                                 .schema_header = header,
+                                 .verdict_schema = verdict_schema};
+    return feed((struct lex_event){
+        .kind = LEX_EVENT_RECORDS, .records = &record, .count = 1, .drained = true});
+}
+
+/* A request's bytes behind a frame of five. */
+static struct lex_span framed_request(void)
+{
+    struct lex_span value;
+    struct lex_request request = {.request_id = LEX_SPAN("r"),
+                                  .actor = LEX_SPAN("user"),
+                                  .proposed_action = LEX_SPAN("read"),
+                                  .risk_level = 1};
+    ck_assert_int_eq(lex_encode_request(LEX_FORMAT_AVRO, &request, &b.arena, &value), LEX_OK);
+    return lex_span_of(value.data + 5, value.len - 5);
+}
+
+static void check_framed_verdict(const struct lex_action *action, const char *frame)
+{
+    struct lex_verdict verdict;
+    struct lex_span bytes;
+    struct lex_error err = {{0}};
+    const struct lex_output *out = output(action, LEX_OUTPUT_VERDICT);
+    ck_assert_ptr_nonnull(out);
+    ck_assert_mem_eq(out->value.data, frame, 5);
+    ck_assert_int_eq(lex_decode_verdict(out->value, &b.arena, &verdict, &bytes, &err), LEX_OK);
+    ck_assert(verdict.entry.allowed);
+    ck_assert(lex_span_eq(bytes, output(action, LEX_OUTPUT_LEDGER)->value));
+    ck_assert_uint_eq(output(action, LEX_OUTPUT_LEDGER)->value.data[0], 0xc3);
+}
+
+START_TEST(a_framed_request_is_answered_in_its_framing_and_again_after_an_abort)
+{
+    struct lex_registered *ours = lex_registered_avro(lex_type_request.schema);
+    start();
+    check_framed_verdict(
+        give_registered(ours, framed_request(), (struct lex_span){NULL, 0}, 0x01020304),
+        "\0\1\2\3\4");
+    (void)published(LEX_PUBLISHED_ABORTED);
+    b.now_us += 1000000;
+    check_framed_verdict(feed((struct lex_event){.kind = LEX_EVENT_TICK}), "\0\1\2\3\4");
+    (void)published(LEX_PUBLISHED_COMMITTED);
+    lex_registered_unref(ours);
+}
+END_TEST
+
+START_TEST(a_json_request_is_answered_with_an_id_where_every_verdict_is)
+{
+    static struct lex_record record;
+    b.options.verdict_format = LEX_VERDICTS_CONFLUENT;
+    start();
+    b.now_us += 10000;
+    record = (struct lex_record){.partition = 3,
+                                 .timestamp_ms = 1767225600000,
+                                 .key = LEX_SPAN("k"),
+                                 .value = lex_span_str(READ),
+                                 .verdict_schema = 9};
+    check_framed_verdict(
+        feed((struct lex_event){
+            .kind = LEX_EVENT_RECORDS, .records = &record, .count = 1, .drained = true}),
+        "\0\0\0\0\11");
+}
+END_TEST
+
+START_TEST(a_framed_json_request_is_answered_in_plain_json)
+{
+    char value[200] = {0};
+    struct lex_registered *json = lex_registered_json();
+    start();
+    memcpy(value + 5, READ, sizeof READ);
+    const struct lex_action *action = give_registered(json, lex_span_of(value, 5 + sizeof READ - 1),
+                                                      (struct lex_span){NULL, 0}, 9);
+    ck_assert_uint_eq(output(action, LEX_OUTPUT_VERDICT)->value.data[0], '{');
+    lex_registered_unref(json);
+}
+END_TEST
+
+START_TEST(a_refused_schema_is_a_dead_letter_that_keeps_the_header)
+{
+    struct lex_registered *refused =
+        lex_registered_refused(LEX_UNDECODABLE_UNKNOWN_SCHEMA, "schema 7: unknown");
+    start();
+    const struct lex_action *action =
+        give_registered(refused, LEX_SPAN("body"), LEX_SPAN("\0\0\0\0\7"), 9);
+    const struct lex_output *letter = output(action, LEX_OUTPUT_DEAD_LETTER);
+    ck_assert_ptr_null(output(action, LEX_OUTPUT_VERDICT));
+    ck_assert_span_eq(letter->value, "body");
+    ck_assert_span_eq(letter->headers[3].value, "UNKNOWN_SCHEMA");
+    ck_assert_span_eq(letter->headers[4].value, "schema 7: unknown");
+    ck_assert_uint_eq(letter->headers_count, 8);
+    ck_assert_str_eq(letter->headers[7].name, "__value_schema_id");
+    ck_assert(lex_span_eq(letter->headers[7].value, LEX_SPAN("\0\0\0\0\7")));
+    lex_registered_unref(refused);
 }
 END_TEST
 
@@ -1235,7 +1389,14 @@ LEX_CHECK_MAIN_WITH(
     an_aborted_batch_is_decided_again_with_the_same_seq_and_id,
     an_unknown_commit_is_asked_again_before_anything_else,
     under_load_a_batch_is_produced_and_the_commit_waits_for_its_time,
+    a_trace_context_is_handed_on_with_all_that_answers_its_request,
+    what_is_no_trace_context_goes_nowhere,
+    a_request_without_a_trace_context_has_outputs_without_headers,
     what_cannot_be_decoded_is_a_rejection_and_a_dead_letter_and_no_verdict,
+    a_framed_request_is_answered_in_its_framing_and_again_after_an_abort,
+    a_json_request_is_answered_with_an_id_where_every_verdict_is,
+    a_framed_json_request_is_answered_in_plain_json,
+    a_refused_schema_is_a_dead_letter_that_keeps_the_header,
     a_dead_letter_carries_no_byte_more_than_its_ceiling,
     a_token_cut_off_by_the_ceiling_is_blanked_too, an_incomplete_request_is_denied_and_recorded,
     an_over_long_name_is_denied_and_stands_cut_in_the_entry,

@@ -685,8 +685,11 @@ static void ask_watermarks(struct lex_intake *s, struct lex_offset_found *found,
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(s->rk, s->config->requests_topic, found->partition,
                                          &found->low, &found->high, WATERMARKS_TIMEOUT_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        found->status = LEX_RETRY;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    found->status = LEX_RETRY;
+    /* librdkafka goes on asking a leader that died; only to ask the cluster makes it forget. */
+    (void)lex_intake_ping(s, WATERMARKS_TIMEOUT_MS);
 }
 
 void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, size_t count,

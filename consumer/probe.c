@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/json.h"
 #include "producer/kafka.h"
 
 enum {
@@ -167,8 +168,10 @@ static void hear_version(const char *text, const char *name, int *ret)
 {
     const char *at = strstr(text, name);
     const char *dots = at != NULL ? strstr(at, "..") : NULL;
-    if (dots != NULL)
-        *ret = atoi(dots + 2);
+    int64_t newest;
+    if (dots == NULL || lex_json_int64(lex_span_str(dots + 2), &newest) != LEX_OK)
+        return;
+    *ret = newest >= 0 && newest <= INT16_MAX ? (int)newest : -1; /* a version has 16 bits */
 }
 
 /* @thread librdkafka's */

@@ -23,8 +23,8 @@ enum {
     LEX_REGISTRY_PENDING_MAX = 256,            /* ids asked for at a time */
     LEX_REGISTRY_ANSWER_MAX_BYTES = 528 << 10, /* a schema of 256 KiB, escaped */
     LEX_REGISTRY_AUTH_MAX_BYTES = 4096,
-    LEX_REGISTRY_BACKOFF_MAX_MS = 30000, /* for an id that fails */
-    LEX_REGISTRY_AWAY_MAX_MS = 5000,     /* while nobody answers: all of them wait */
+    LEX_REGISTRY_BACKOFF_MAX_MS = 30000,     /* for an id that fails */
+    LEX_REGISTRY_AWAY_MAX_MS = 5000,         /* while nobody answers: all of them wait */
     LEX_REGISTRY_UNKNOWN_STEP_MAX_MS = 1000, /* between two questions for an id that is not known */
 };
 

@@ -310,7 +310,7 @@ static void tell(void *user, enum lex_finding_level level, const char *text, con
     if ((int)level > worst)
         worst = level;
     if (level == LEX_FINDING_FAIL)
-        strncat(told, text, sizeof told - strlen(told) - 1);
+        snprintf(told, sizeof told, "%s", text);
 }
 
 static int judge(const char *text, enum lex_client_kind kind)

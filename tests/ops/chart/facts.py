@@ -94,6 +94,8 @@ def volume(documents, wanted, name="lexecon"):
 def environment(documents, name="lexecon"):
     """What the container's process sees of it; what comes from elsewhere is a stand-in."""
     seen = {}
+    if not container(documents, name):
+        return seen
     for source in container(documents, name).get("envFrom", []):
         seen.update(at(get(documents, "ConfigMap", at(source, "configMapRef.name")), "data", {}))
     for variable in container(documents, name).get("env", []):
@@ -346,6 +348,10 @@ EFFECTS = [
      and environment(d, "lexecon-audit")["LEXECON_ROLE"] == "audit" and "LEXECON_ROLE" not in environment(d)
      and at(get(d, "Service"), "spec.selector.app") != at(get(d, "Deployment", "lexecon-audit"), "spec.template.metadata.labels.app")
      and check_config(environment(d, "lexecon-audit"))[0]),
+    ("the audit replica mirrors all and makes no topic, whatever the others are told",
+     {"audit": {"enabled": True}, "config": {"extra": {"mirror_scope": "off", "create_topics": True}}},
+     lambda d: environment(d, "lexecon-audit").get("LEXECON_MIRROR_SCOPE") == "all" and environment(d)["LEXECON_MIRROR_SCOPE"] == "off"
+     and environment(d, "lexecon-audit")["LEXECON_CREATE_TOPICS"] == "false" and check_config(environment(d, "lexecon-audit"))[0]),
     ("persistence.existingClaim", {"audit": {"enabled": True}, "persistence": {"existingClaim": "mine"}},
      lambda d: at(volume(d, "data", "lexecon-audit"), "persistentVolumeClaim.claimName") == "mine" and not names(d, "PersistentVolumeClaim")),
     ("serviceMonitor, job lexecon, with the key where there is one", {"serviceMonitor": {"enabled": True, "labels": {"release": "p"}}, "apiKey": {"enabled": True}},

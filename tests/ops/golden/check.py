@@ -116,12 +116,11 @@ class Contract:
                     return fact_of(thing, path, want)
         return "no manifest has it"
 
-    def look_procedure(self, name, _):
-        page, script = "docs/procedures/%s.md" % name, "deployment/procedures/%s" % name
-        if not glob.glob(script + "*"):
-            return "there is no %s" % script
-        if not glob.glob(page) and name not in read("docs/procedures/README.md"):
-            return "no page of docs/procedures tells of it"
+    def look_procedure(self, name, page):
+        if not glob.glob("deployment/procedures/" + name):
+            return "there is no deployment/procedures/" + name
+        if name not in read("docs/procedures/" + page):
+            return "docs/procedures/%s does not tell of it" % page
         return None if name in read("tests/ops/procedures/run") else "tests/ops/procedures/run does not run it"
 
 

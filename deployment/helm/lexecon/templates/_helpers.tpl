@@ -210,6 +210,10 @@ spec:
         {{- if eq .role "audit" }}
         - name: LEXECON_ROLE
           value: audit
+        - name: LEXECON_MIRROR_SCOPE
+          value: all
+        - name: LEXECON_CREATE_TOPICS
+          value: "false"
         - name: LEXECON_MEMORY_BUDGET_MB
           value: ""
         {{- end }}

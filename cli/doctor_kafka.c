@@ -112,7 +112,7 @@ void lex_doctor_brokers(struct lex_doctor *d)
 static void look_at(struct lex_doctor *d, const struct lex_topic_plan *plan)
 {
     struct lex_error err = {{0}};
-    int role = plan->role;
+    int role = (int)plan->role;
     enum lex_status status = lex_topics_look(d->topics, plan->name, &d->found[role], &err);
     d->hidden[role] = status == LEX_REJECT;
     if (status != LEX_OK) {
@@ -144,7 +144,7 @@ static void say_difference(struct lex_doctor *d, const struct lex_topic_plan *pl
 static void compare(struct lex_doctor *d, const struct lex_topic_plan *plan)
 {
     struct lex_topic_difference differences[LEX_TOPIC_FIELDS];
-    int role = plan->role;
+    int role = (int)plan->role;
     if (d->hidden[role] || (!plan->needed && !d->found[role].exists))
         return;
     size_t count = lex_topic_plan_compare(

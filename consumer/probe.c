@@ -545,7 +545,7 @@ static enum lex_status write_record(struct lex_probe *p, const char *topic,
     LEX_TRY(judge_error(rd_kafka_begin_transaction(p->rk), err));
     rd_kafka_resp_err_t code =
         rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
-                          RD_KAFKA_V_KEY("lexecon.doctor", sizeof "lexecon.doctor" - 1),
+                          RD_KAFKA_V_KEY((void *)(uintptr_t)LOGGER, sizeof LOGGER - 1),
                           RD_KAFKA_V_OPAQUE(&d), RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         d.done = true;

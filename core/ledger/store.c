@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/json.h"
 #include "core/ledger/mirror_sql.h"
 
 enum {
@@ -315,10 +316,11 @@ void lex_store_drop_cache(const struct lex_store *store)
     const struct dirent *entry;
     struct stat info;
     while (open_files != NULL && (entry = readdir(open_files)) != NULL) {
-        int fd = atoi(entry->d_name);
-        if (fd > 2 && fstat(fd, &info) == 0 && info.st_dev == store->device &&
+        int64_t fd = 0; /* "." and ".." are no numbers */
+        if (lex_json_int64(lex_span_str(entry->d_name), &fd) == LEX_OK &&
+            fstat((int)fd, &info) == 0 && info.st_dev == store->device &&
             info.st_ino == store->inode)
-            (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+            (void)posix_fadvise((int)fd, 0, 0, POSIX_FADV_DONTNEED);
     }
     if (open_files != NULL)
         (void)closedir(open_files);

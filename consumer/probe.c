@@ -335,59 +335,20 @@ const char *lex_probe_client_version(void)
 
 /* ---- the group ---- */
 
-static enum lex_status no_group_right(struct lex_probe *p, struct lex_error *err)
+static enum lex_status undescribed(rd_kafka_resp_err_t code, const char *text,
+                                   struct lex_error *err)
 {
-    return lex_fail(err, LEX_REJECT, "this user may not use the group %s", p->config->group);
+    bool refused = code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    return lex_fail(err, refused ? LEX_REJECT : LEX_RETRY, "the group cannot be described: %s",
+                    text);
 }
-
-/* Without the right to describe it no coordinator is found, which comes as an event. */
-static bool hears_refusal(struct lex_probe *p)
-{
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(p->rk, STEP_MS);
-    if (message == NULL)
-        return false;
-    bool refused = message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
-    rd_kafka_message_destroy(message);
-    return refused;
-}
-
-static rd_kafka_resp_err_t offer_offset(struct lex_probe *p)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, p->config->requests_topic, NO_PARTITION)->offset = 0;
-    rd_kafka_resp_err_t code = rd_kafka_commit(p->rk, list, 0);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code;
-}
-
-LEX_STATUS lex_probe_group_right(struct lex_probe *probe, struct lex_error *err)
-{
-    int64_t until_us = lex_clock_mono_us() + GROUP_TIMEOUT_MS * 1000;
-    rd_kafka_resp_err_t code;
-    (void)rd_kafka_poll_set_consumer(probe->rk);
-    do {
-        if (hears_refusal(probe))
-            return no_group_right(probe, err);
-        code = offer_offset(probe);
-        if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
-            return no_group_right(probe, err);
-        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-            code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-            return LEX_OK;
-    } while (lex_clock_mono_us() < until_us);
-    return lex_fail(err, LEX_RETRY, "the group's coordinator does not answer: %s",
-                    rd_kafka_err2str(code));
-}
-
-/* ---- its state ---- */
 
 static enum lex_status read_group(rd_kafka_event_t *event, struct lex_probe_group *ret,
                                   struct lex_error *err)
 {
     size_t count = 0;
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return lex_fail(err, LEX_RETRY, "the group cannot be described: %s",
-                        rd_kafka_event_error_string(event));
+        return undescribed(rd_kafka_event_error(event), rd_kafka_event_error_string(event), err);
     const rd_kafka_ConsumerGroupDescription_t **groups =
         rd_kafka_DescribeConsumerGroups_result_groups(
             rd_kafka_event_DescribeConsumerGroups_result(event), &count);
@@ -395,11 +356,7 @@ static enum lex_status read_group(rd_kafka_event_t *event, struct lex_probe_grou
         return lex_fail(err, LEX_RETRY, "the group cannot be described");
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error != NULL)
-        return lex_fail(err,
-                        rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED
-                            ? LEX_REJECT
-                            : LEX_RETRY,
-                        "the group cannot be described: %s", rd_kafka_error_string(error));
+        return undescribed(rd_kafka_error_code(error), rd_kafka_error_string(error), err);
     const char *assignor = rd_kafka_ConsumerGroupDescription_partition_assignor(groups[0]);
     (void)snprintf(
         ret->state, sizeof ret->state, "%s",
@@ -466,6 +423,43 @@ LEX_STATUS lex_probe_group_look(struct lex_probe *probe, int32_t partitions,
     if (status == LEX_OK)
         *ret_group = group;
     return status;
+}
+
+/* ---- the right to it ---- */
+
+static enum lex_status no_group_right(struct lex_probe *p, struct lex_error *err)
+{
+    return lex_fail(err, LEX_REJECT, "this user may not use the group %s", p->config->group);
+}
+
+static rd_kafka_resp_err_t offer_offset(struct lex_probe *p)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, p->config->requests_topic, NO_PARTITION)->offset = 0;
+    rd_kafka_resp_err_t code = rd_kafka_commit(p->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+LEX_STATUS lex_probe_group_right(struct lex_probe *probe, struct lex_error *err)
+{
+    int64_t until_us = lex_clock_mono_us() + GROUP_TIMEOUT_MS * 1000;
+    struct lex_probe_group ignored;
+    rd_kafka_resp_err_t code;
+    /* Without the right to describe it the client finds no coordinator, and waits for one. */
+    if (describe(probe, &ignored, err) == LEX_REJECT)
+        return no_group_right(probe, err);
+    do {
+        (void)rd_kafka_poll(probe->rk, STEP_MS);
+        code = offer_offset(probe);
+        if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+            return no_group_right(probe, err);
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+            code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            return LEX_OK;
+    } while (lex_clock_mono_us() < until_us);
+    return lex_fail(err, LEX_RETRY, "the group's coordinator does not answer: %s",
+                    rd_kafka_err2str(code));
 }
 
 /* ---- writing ---- */

@@ -472,21 +472,21 @@ static size_t take_backlog(struct lex_intake *s, size_t max)
 
 /* Behind the first `count`: one blocking poll, which also serves callbacks, then what else is
  * there.
- */
+ *
+ * One by one, and not by rd_kafka_consume_batch_queue: from librdkafka 2.2.0 to 2.13.1 (its issue
+ * 4844) that call counts the end of a partition, and any error, as a record consumed. The next
+ * pause then goes on one record further, and a request is never seen. */
 static size_t take_messages(struct lex_intake *s, int timeout_ms, size_t count, size_t max)
 {
-    if (count == max)
-        return count;
     if (s->backlog != NULL && lex_backlog_waiting(s->backlog) != 0 && timeout_ms > BACKLOG_POLL_MS)
         timeout_ms = BACKLOG_POLL_MS;
-    rd_kafka_message_t *first = rd_kafka_consumer_poll(s->rk, count != 0 ? 0 : timeout_ms);
-    if (first == NULL)
-        return count;
-    s->taken[count++] = first;
-    if (count == max || s->rebalanced)
-        return count;
-    ssize_t more = rd_kafka_consume_batch_queue(s->queue, 0, s->taken + count, max - count);
-    return more > 0 ? count + (size_t)more : count;
+    while (count < max && !s->rebalanced) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(s->rk, count != 0 ? 0 : timeout_ms);
+        if (message == NULL)
+            break;
+        s->taken[count++] = message;
+    }
+    return count;
 }
 
 /* While no records are wanted, a poll serves callbacks and puts the one record that may come along

@@ -24,14 +24,7 @@ static struct lex_ledger_source_options from = {.partition = -1};
 static const char *pins_path, *out_dir;
 static bool late_start;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"out", "DIR", "Directory of the files, <topic>-<partition>.ledger; made where it is missing.",
      LEX_CLI_STR, &out_dir, true},
     {"pins", "FILE", "Pinned keys and origin prefix, from `lexecon keys show --pin`.", LEX_CLI_STR,
@@ -183,9 +176,9 @@ static enum lex_status append(struct run *run, struct log_file *log,
     return LEX_OK;
 }
 
-static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
-                            struct lex_error *err)
+static enum lex_status take(void *user, const struct lex_ledger_item *item, struct lex_error *err)
 {
+    struct run *run = user;
     struct lex_ledger_entry entry;
     lex_arena_reset(&run->arena);
     LEX_TRY(lex_ledger_decode(item->value, &run->arena, &entry, err));
@@ -199,18 +192,6 @@ static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
         return lex_fail(err, LEX_REJECT, "an entry of %s lies in partition %d",
                         log->file.verifier.origin, item->partition);
     return append(run, log, &entry, item->value, err);
-}
-
-static enum lex_status copy_all(struct run *run, struct lex_error *err)
-{
-    struct lex_ledger_item item;
-    bool found = true;
-    while (found) {
-        LEX_TRY(run->source->next(run->source, &item, &found, err));
-        if (found)
-            LEX_TRY(take(run, &item, err));
-    }
-    return LEX_OK;
 }
 
 /* ---- the run ---- */
@@ -250,7 +231,7 @@ static int export_from(struct run *run)
     enum lex_status status = lex_ledger_source_open(&from, &run->source, &err);
     if (status != LEX_OK)
         return lex_cli_fail(&usage, lex_ledger_source_exit(status, true), "%s", err.text);
-    status = copy_all(run, &err);
+    status = lex_ledger_source_each(run->source, take, run, &err);
     run->source->close(run->source);
     if (close_files(run, &closing) != LEX_OK)
         return lex_cli_fail(&usage, LEX_EXIT_USAGE, "%s", closing.text);

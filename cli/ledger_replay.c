@@ -25,14 +25,7 @@ static const char *policies_topic;
 static long long shown_max = SHOWN_DEFAULT;
 static bool json;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"policy", "PATH",
      "A policy that decisions were made under, where the ledger does not embed it; a file or a "
      "directory, repeatable. It is used for the hash that it has.",
@@ -271,9 +264,9 @@ static enum lex_status take_decision(struct run *run, const struct lex_ledger_en
     return LEX_OK;
 }
 
-static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
-                            struct lex_error *err)
+static enum lex_status take(void *user, const struct lex_ledger_item *item, struct lex_error *err)
 {
+    struct run *run = user;
     struct lex_ledger_entry entry;
     struct lex_error ignored;
     lex_arena_reset(&run->arena);
@@ -286,18 +279,6 @@ static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
     if (entry.event_type == LEX_EVENT_TYPE_POLICY)
         return take_policy(run, &entry, err);
     return entry.event_type == LEX_EVENT_TYPE_DECISION ? take_decision(run, &entry, err) : LEX_OK;
-}
-
-static enum lex_status read_all(struct run *run, struct lex_error *err)
-{
-    struct lex_ledger_item item;
-    bool found = true;
-    while (found) {
-        LEX_TRY(run->source->next(run->source, &item, &found, err));
-        if (found)
-            LEX_TRY(take(run, &item, err));
-    }
-    return LEX_OK;
 }
 
 /* ---- the report ---- */
@@ -331,7 +312,7 @@ static int replay(struct run *run)
     status = lex_ledger_source_open(&from, &run->source, &err);
     if (status != LEX_OK)
         return lex_cli_fail(&usage, lex_ledger_source_exit(status, true), "%s", err.text);
-    status = read_all(run, &err);
+    status = lex_ledger_source_each(run->source, take, run, &err);
     run->source->close(run->source);
     int answer = report(run); /* as far as it came */
     return status == LEX_OK

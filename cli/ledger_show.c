@@ -11,14 +11,7 @@ static struct lex_ledger_source_options from = {.partition = -1};
 static const char *decision, *request;
 static bool json;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},
     {"decision", "ID", "The entry of this decision id (dec_...).", LEX_CLI_STR, &decision, false},
     {"request", "ID", "The entries of this request id.", LEX_CLI_STR, &request, false},
@@ -68,24 +61,18 @@ static enum lex_status print(struct run *run, const struct lex_ledger_item *item
     return LEX_OK;
 }
 
-static enum lex_status read_all(struct run *run, struct lex_error *err)
+static enum lex_status take(void *user, const struct lex_ledger_item *item, struct lex_error *err)
 {
-    struct lex_ledger_item item;
+    struct run *run = user;
     struct lex_ledger_entry entry;
-    bool found = true;
-    while (found) {
-        LEX_TRY(run->source->next(run->source, &item, &found, err));
-        if (!found)
-            break;
-        lex_arena_reset(&run->arena);
-        if (lex_ledger_decode(item.value, &run->arena, &entry, NULL) != LEX_OK) {
-            run->unreadable++;
-            continue;
-        }
-        if (lex_ledger_in_partition(&entry, from.partition) && matches(run, &entry))
-            LEX_TRY(print(run, &item, &entry, err));
+    lex_arena_reset(&run->arena);
+    if (lex_ledger_decode(item->value, &run->arena, &entry, NULL) != LEX_OK) {
+        run->unreadable++;
+        return LEX_OK;
     }
-    return LEX_OK;
+    if (!lex_ledger_in_partition(&entry, from.partition) || !matches(run, &entry))
+        return LEX_OK;
+    return print(run, item, &entry, err);
 }
 
 static int show(struct run *run)
@@ -94,7 +81,7 @@ static int show(struct run *run)
     enum lex_status status = lex_ledger_source_open(&from, &run->source, &err);
     if (status != LEX_OK)
         return lex_cli_fail(&usage, lex_ledger_source_exit(status, true), "%s", err.text);
-    status = read_all(run, &err);
+    status = lex_ledger_source_each(run->source, take, run, &err);
     run->source->close(run->source);
     if (run->unreadable > 0)
         (void)lex_cli_fail(&usage, LEX_EXIT_NO,

@@ -30,6 +30,18 @@ LEX_STATUS lex_ledger_source_open(const struct lex_ledger_source_options *option
     return open(options, ret_source, err);
 }
 
+LEX_STATUS lex_ledger_source_each(struct lex_ledger_source *source, lex_ledger_take *take,
+                                  void *user, struct lex_error *err)
+{
+    struct lex_ledger_item item;
+    for (bool found = true; found;) {
+        LEX_TRY(source->next(source, &item, &found, err));
+        if (found)
+            LEX_TRY(take(user, &item, err));
+    }
+    return LEX_OK;
+}
+
 enum lex_exit lex_ledger_source_exit(enum lex_status status, bool opening)
 {
     switch (status) {

@@ -1,4 +1,4 @@
-/* Ledger source: where `ledger verify`, `show` and `tail` read from, behind one interface. A
+/* Ledger source: where the commands that read a ledger read from, behind one interface. A
  * further source is one file with an opener, and one row in cli/ledger_sources.def. */
 #ifndef LEX_CLI_LEDGER_SOURCE_H
 #define LEX_CLI_LEDGER_SOURCE_H
@@ -50,6 +50,11 @@ struct lex_ledger_source {
 /* Open the one that was named. @errors LEX_REJECT none, or more than one, was named */
 LEX_STATUS lex_ledger_source_open(const struct lex_ledger_source_options *options,
                                   struct lex_ledger_source **ret_source, struct lex_error *err);
+/* Hand over every record up to the present end. @errors those of `next` and of `take` */
+typedef enum lex_status lex_ledger_take(void *user, const struct lex_ledger_item *item,
+                                        struct lex_error *err);
+LEX_STATUS lex_ledger_source_each(struct lex_ledger_source *source, lex_ledger_take *take,
+                                  void *user, struct lex_error *err);
 /* The exit status for a failure of open or next. */
 enum lex_exit lex_ledger_source_exit(enum lex_status status, bool opening);
 

@@ -17,14 +17,7 @@ static struct lex_ledger_source_options from = {.partition = -1};
 static long long lines = 10;
 static bool json, follow;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},
     {"lines", "N", "How many entries, 0 to 10000 (default 10).", LEX_CLI_INT, &lines, false},
     {"follow", NULL, "Go on printing what is written, until interrupted.", LEX_CLI_BOOL, &follow,
@@ -78,9 +71,9 @@ static void print_ring(struct run *run)
     }
 }
 
-static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
-                            struct lex_error *err)
+static enum lex_status take(void *user, const struct lex_ledger_item *item, struct lex_error *err)
 {
+    struct run *run = user;
     struct lex_ledger_entry entry;
     struct lex_error why;
     LEX_CLEANUP(lex_buf_fini) struct lex_buf out;
@@ -101,28 +94,16 @@ static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
     return LEX_OK;
 }
 
-static enum lex_status one_round(struct run *run, struct lex_error *err)
-{
-    struct lex_ledger_item item;
-    bool found = true;
-    while (found) {
-        LEX_TRY(run->source->next(run->source, &item, &found, err));
-        if (found)
-            LEX_TRY(take(run, &item, err));
-    }
-    return LEX_OK;
-}
-
 static enum lex_status read_all(struct run *run, struct lex_error *err)
 {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-    LEX_TRY(one_round(run, err));
+    LEX_TRY(lex_ledger_source_each(run->source, take, run, err));
     print_ring(run);
     run->following = true;
     while (follow) {
         (void)fflush(stdout);
         (void)nanosleep(&pause, NULL);
-        LEX_TRY(one_round(run, err));
+        LEX_TRY(lex_ledger_source_each(run->source, take, run, err));
     }
     return LEX_OK;
 }

@@ -16,14 +16,7 @@ static struct lex_ledger_source_options from = {.partition = -1};
 static const char *pins_path;
 static bool json, allow_gaps;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"pins", "FILE", "Pinned keys and origin prefix, from `lexecon keys show --pin`.", LEX_CLI_STR,
      &pins_path, true},
     {"partition", "N", "Only this partition.", LEX_CLI_INT, &from.partition, false},
@@ -162,9 +155,9 @@ static void note_stray(struct run *run, const struct lex_ledger_item *item, cons
                        item->partition, (long long)item->kafka_offset, why);
 }
 
-static enum lex_status take(struct run *run, const struct lex_ledger_item *item,
-                            struct lex_error *err)
+static enum lex_status take(void *user, const struct lex_ledger_item *item, struct lex_error *err)
 {
+    struct run *run = user;
     struct lex_ledger_entry entry;
     struct lex_error why;
     struct lex_span topic;
@@ -216,13 +209,7 @@ static enum lex_status check_head(struct run *run, struct log_state *log, struct
 
 static enum lex_status read_all(struct run *run, struct lex_error *err)
 {
-    struct lex_ledger_item item;
-    bool found = true;
-    while (found) {
-        LEX_TRY(run->source->next(run->source, &item, &found, err));
-        if (found)
-            LEX_TRY(take(run, &item, err));
-    }
+    LEX_TRY(lex_ledger_source_each(run->source, take, run, err));
     for (size_t i = 0; i < run->count; i++)
         LEX_TRY(check_head(run, run->logs[i], err));
     return LEX_OK;

@@ -12,14 +12,7 @@ enum { ARENA_CHUNK_BYTES = 256 << 10, ARENA_MAX_BYTES = 32 << 20 };
 static struct lex_ledger_source_options from = {.partition = -1};
 static const char *policies_topic, *output;
 static const struct lex_cli_flag flags[] = {
-#define LEX_LEDGER_SOURCE(flag, value, help, open) \
-    {#flag, value, help, LEX_CLI_STR, &from.flag, false},
-#include "cli/ledger_sources.def"
-#undef LEX_LEDGER_SOURCE
-#define LEX_CLUSTER_FLAG(name, value, help, kind, member) \
-    {name, value, help, kind, &from.cluster.member, false},
-#include "cli/cluster_flags.def"
-#undef LEX_CLUSTER_FLAG
+#include "cli/ledger_source_flags.def"
     {"policies-topic", "NAME", "The topic of the archive (or the option policies_topic).",
      LEX_CLI_STR, &policies_topic, false},
     {"output", "FILE", "Write the text there instead of to standard output.", LEX_CLI_STR, &output,

@@ -44,7 +44,7 @@ struct lex_intake {
     int64_t next[LEX_WORKER_PARTITIONS_MAX];   /* of each: behind what was handed over */
     int64_t end[LEX_WORKER_PARTITIONS_MAX];    /* of each: where the fetcher had seen all, or -1 */
     struct here here[LEX_WORKER_PARTITIONS_MAX]; /* of each: see lex_intake_survey */
-    size_t active_count, assigned_count;
+    size_t active_count, assigned_count, last_place;
     struct lex_registry *registry; /* NULL: none */
     struct lex_backlog *backlog;
 
@@ -369,12 +369,21 @@ void lex_intake_free(struct lex_intake *intake)
 
 /* ---- consuming ---- */
 
-static bool is_active(const struct lex_intake *s, int32_t partition)
+/* Where it stands in `active`, or active_count. Records come in runs of one partition, so the place
+ * of the last one is looked at first. */
+static size_t place_of(struct lex_intake *s, int32_t partition)
 {
-    for (size_t i = 0; i < s->active_count; i++)
-        if (s->active[i] == partition)
-            return true;
-    return false;
+    if (s->last_place < s->active_count && s->active[s->last_place] == partition)
+        return s->last_place;
+    for (s->last_place = 0; s->last_place < s->active_count; s->last_place++)
+        if (s->active[s->last_place] == partition)
+            break;
+    return s->last_place;
+}
+
+static bool is_active(struct lex_intake *s, int32_t partition)
+{
+    return place_of(s, partition) < s->active_count;
 }
 
 /* Consume the active partitions, and nothing else, from `next` on. */
@@ -516,9 +525,8 @@ static void note_gone(struct lex_intake *s, int32_t partition)
 /* All that stands before `end` has come. */
 static void note_end(struct lex_intake *s, int32_t partition, int64_t end)
 {
-    for (size_t i = 0; i < s->active_count; i++)
-        if (s->active[i] == partition)
-            s->end[i] = end;
+    if (is_active(s, partition))
+        s->end[place_of(s, partition)] = end;
 }
 
 /* A message that carries an error instead of a record; consumes it. */
@@ -550,20 +558,12 @@ static void take_error(struct lex_intake *s, rd_kafka_message_t *message, struct
     rd_kafka_message_destroy(message);
 }
 
-static void note_handed_over(struct lex_intake *s, const rd_kafka_message_t *message)
-{
-    for (size_t i = 0; i < s->active_count; i++)
-        if (s->active[i] == message->partition)
-            s->next[i] = message->offset + 1;
-}
-
 static void hand_over(struct lex_intake *s, rd_kafka_message_t *message,
                       const struct lex_framed *framed, struct taken *taken)
 {
     hold(s, (struct held){message, framed->registered});
     s->records[taken->records++] = record_of(s, message, framed);
-    if (s->backlog != NULL)
-        note_handed_over(s, message);
+    s->next[place_of(s, message->partition)] = message->offset + 1;
 }
 
 /* The first ones come from the backlog and have their schema; the others may go there. */
@@ -769,16 +769,13 @@ bool lex_intake_ping(struct lex_intake *intake, int timeout_ms)
  * one behind for ever. So the end is taken from the fetcher, which says where it stood when it had
  * seen everything (partition EOF), and what is between that and the watermark came later. */
 
-static void survey_one(struct lex_intake *s, const rd_kafka_message_t *message, size_t *at)
+static void survey_one(void *user, const rd_kafka_message_t *message)
 {
-    /* mostly the same partition as the one before */
-    if (*at >= s->active_count || s->active[*at] != message->partition)
-        for (*at = 0; *at < s->active_count && s->active[*at] != message->partition;)
-            ++*at;
-    if (*at == s->active_count)
+    struct lex_intake *s = user;
+    if (!is_active(s, message->partition))
         return;
     rd_kafka_timestamp_type_t type;
-    struct here *here = &s->here[*at];
+    struct here *here = &s->here[place_of(s, message->partition)];
     int64_t timestamp = rd_kafka_message_timestamp(message, &type);
     here->count++;
     if (message->offset >= here->next_offset)
@@ -787,23 +784,16 @@ static void survey_one(struct lex_intake *s, const rd_kafka_message_t *message, 
         here->oldest_ms = timestamp;
 }
 
-static void survey_kept(void *user, const rd_kafka_message_t *message)
-{
-    size_t at = 0;
-    survey_one(user, message, &at);
-}
-
 void lex_intake_survey(struct lex_intake *intake)
 {
-    size_t at = 0;
     for (size_t i = 0; i < intake->active_count; i++)
         intake->here[i] = (struct here){.oldest_ms = -1};
     for (size_t i = 0; i < intake->held_count; i++)
-        survey_one(intake, held_at(intake, i)->message, &at);
+        survey_one(intake, held_at(intake, i)->message);
     if (intake->backlog != NULL)
-        lex_backlog_each(intake->backlog, survey_kept, intake);
+        lex_backlog_each(intake->backlog, survey_one, intake);
     for (size_t i = 0; i < intake->stash_count; i++)
-        survey_one(intake, intake->stash[i], &at);
+        survey_one(intake, intake->stash[i]);
 }
 
 static int64_t most(int64_t a, int64_t b)
@@ -815,9 +805,7 @@ struct lex_waiting lex_intake_waiting(struct lex_intake *intake, int32_t partiti
                                       int64_t next_offset)
 {
     int64_t low, high;
-    size_t at = 0;
-    while (at < intake->active_count && intake->active[at] != partition)
-        at++;
+    size_t at = place_of(intake, partition);
     if (at == intake->active_count ||
         rd_kafka_get_watermark_offsets(intake->rk, intake->config->requests_topic, partition, &low,
                                        &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||

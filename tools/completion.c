@@ -97,6 +97,23 @@ static size_t each_second(struct lex_buf *out, const char *first,
     return count;
 }
 
+/* A branch of a shell's `case` for each first word that a second follows. */
+static void put_seconds(struct lex_buf *out, const char *open,
+                        void (*put)(struct lex_buf *out, const char *first, const char *second,
+                                    const char *summary),
+                        const char *close)
+{
+    char first[64];
+    for (size_t i = 0; i < lex_mangen_commands_count; i++) {
+        (void)split(lex_mangen_commands[i].path, first);
+        if (!is_new(i) || each_second(out, first, NULL) == 0)
+            continue;
+        lex_buf_printf(out, "\t%s) %s", first, open);
+        (void)each_second(out, first, put);
+        lex_buf_puts(out, close);
+    }
+}
+
 /* What a first word is about: its summary, or the words that follow it. */
 static void put_about(struct lex_buf *out, size_t command)
 {
@@ -204,14 +221,7 @@ static void put_bash_first(struct lex_buf *out)
                       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
                       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$first --help --version\" -- "
                       "\"$cur\")\n\t\treturn\n\tfi\n\tcase $command in\n");
-    for (size_t i = 0; i < lex_mangen_commands_count; i++) {
-        (void)split(lex_mangen_commands[i].path, first);
-        if (!is_new(i) || each_second(out, first, NULL) == 0)
-            continue;
-        lex_buf_printf(out, "\t%s) words='", first);
-        (void)each_second(out, first, put_bash_second);
-        lex_buf_puts(out, "' ;;\n");
-    }
+    put_seconds(out, "words='", put_bash_second, "' ;;\n");
     lex_buf_puts(out, "\thelp) words=$first ;;\n\tesac\n"
                       "\tif [ -n \"$words\" ] && [ \"$COMP_CWORD\" = 2 ]; then\n"
                       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
@@ -331,14 +341,7 @@ static void put_zsh_first(struct lex_buf *out)
                  "\tif (( CURRENT == 2 )); then\n\t\t_describe command first\n\t\treturn\n\tfi\n"
                  "\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n"
                  "\tcase $command in\n");
-    for (size_t i = 0; i < lex_mangen_commands_count; i++) {
-        (void)split(lex_mangen_commands[i].path, first);
-        if (!is_new(i) || each_second(out, first, NULL) == 0)
-            continue;
-        lex_buf_printf(out, "\t%s) second=(", first);
-        (void)each_second(out, first, put_zsh_second);
-        lex_buf_puts(out, ") ;;\n");
-    }
+    put_seconds(out, "second=(", put_zsh_second, ") ;;\n");
     lex_buf_puts(out, "\thelp) second=($first) ;;\n\tesac\n"
                       "\tif (( $#second )); then\n"
                       "\t\tif (( CURRENT == 2 )); then\n\t\t\t_describe command second\n"

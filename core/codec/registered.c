@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/codec/json_reader.h"
-#include "core/codec/resolve.h"
+#include "core/codec/request_body.h"
 #include "core/decision/decision.h"
 
 enum {
@@ -174,56 +174,17 @@ static enum lex_status refused(const struct lex_registered *registered,
     return lex_fail(err, LEX_REJECT, "%s", registered->reason.text);
 }
 
-static enum lex_status read_avro(const struct lex_plan *plan, struct lex_cursor *cursor,
-                                 struct lex_request *request)
-{
-    LEX_TRY(plan == NULL ? lex_record_decode(cursor, &lex_type_request, request)
-                         : lex_plan_run(plan, cursor, request));
-    return cursor->at == cursor->end ? LEX_OK
-                                     : lex_cursor_fail(cursor, LEX_UNDECODABLE_MALFORMED_AVRO,
-                                                       "bytes are left over behind the record");
-}
-
-static enum lex_status decode_avro(const struct lex_registered *registered, struct lex_span body,
-                                   struct lex_arena *arena, struct lex_request *ret_request,
-                                   enum lex_undecodable *ret_why, struct lex_error *err)
-{
-    struct lex_request request;
-    struct lex_cursor cursor;
-    lex_cursor_init(&cursor, body, arena);
-    enum lex_status status = read_avro(registered->plan, &cursor, &request);
-    if (status == LEX_OK)
-        *ret_request = request;
-    else if (status == LEX_REJECT)
-        *ret_why = cursor.why;
-    return status == LEX_OK ? LEX_OK : lex_cursor_explain(&cursor, status, &lex_type_request, err);
-}
-
-static enum lex_status decode_json(struct lex_span body, struct lex_arena *arena,
-                                   struct lex_request *ret_request, enum lex_undecodable *ret_why,
-                                   struct lex_error *err)
-{
-    struct lex_request request;
-    LEX_TRY(lex_json_read(&lex_type_request, body, arena, &request, ret_why, err));
-    *ret_request = request;
-    return LEX_OK;
-}
-
 LEX_STATUS lex_decode_registered(const struct lex_registered *registered, struct lex_span body,
                                  struct lex_arena *arena, struct lex_request *ret_request,
                                  enum lex_format *ret_format, enum lex_undecodable *ret_why,
                                  struct lex_error *err)
 {
     *ret_format = registered->kind == LEX_REGISTERED_JSON ? LEX_FORMAT_JSON : LEX_FORMAT_CONFLUENT;
-    if (body.len > LEX_REQUEST_MAX_BYTES) {
-        *ret_why = LEX_UNDECODABLE_TOO_LARGE;
-        return lex_fail(err, LEX_REJECT, "the record has %zu bytes, more than %d", body.len,
-                        LEX_REQUEST_MAX_BYTES);
-    }
+    LEX_TRY(lex_request_check_size(body, ret_why, err));
     switch (registered->kind) {
     case LEX_REGISTERED_AVRO:
-        return decode_avro(registered, body, arena, ret_request, ret_why, err);
-    case LEX_REGISTERED_JSON: return decode_json(body, arena, ret_request, ret_why, err);
+        return lex_request_from_avro(registered->plan, body, arena, ret_request, ret_why, err);
+    case LEX_REGISTERED_JSON: return lex_request_from_json(body, arena, ret_request, ret_why, err);
     case LEX_REGISTERED_REFUSED: break;
     }
     return refused(registered, ret_why, err);

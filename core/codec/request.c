@@ -7,7 +7,7 @@
 
 #include "core/codec/json_reader.h"
 #include "core/codec/json_writer.h"
-#include "core/codec/resolve.h"
+#include "core/codec/request_body.h"
 #include "core/decision/decision.h"
 
 enum {
@@ -206,14 +206,13 @@ static enum lex_status read_body(struct lex_cursor *cursor, const struct lex_pla
                                                        "bytes are left over behind the record");
 }
 
-static enum lex_status decode_body(const struct lex_plan *plan, struct lex_span value,
-                                   struct lex_arena *arena, struct lex_request *ret_request,
-                                   enum lex_undecodable *ret_why, struct lex_error *err)
+LEX_STATUS lex_request_from_avro(const struct lex_plan *plan, struct lex_span body,
+                                 struct lex_arena *arena, struct lex_request *ret_request,
+                                 enum lex_undecodable *ret_why, struct lex_error *err)
 {
     struct lex_request request;
     struct lex_cursor cursor;
-    lex_cursor_init(&cursor, lex_span_of(value.data + LEX_FRAME_BYTES, value.len - LEX_FRAME_BYTES),
-                    arena);
+    lex_cursor_init(&cursor, body, arena);
     enum lex_status status = read_body(&cursor, plan, &request);
     if (status == LEX_OK)
         *ret_request = request;
@@ -231,8 +230,9 @@ static enum lex_status decode_avro(struct lex_codec *codec, struct lex_span valu
         return undecodable(LEX_UNDECODABLE_MALFORMED_AVRO, ret_why);
     }
     uint64_t fingerprint = fingerprint_at(value.data + 2);
+    struct lex_span body = lex_span_of(value.data + LEX_FRAME_BYTES, value.len - LEX_FRAME_BYTES);
     if (fingerprint == codec->reader)
-        return decode_body(NULL, value, arena, ret_request, ret_why, err);
+        return lex_request_from_avro(NULL, body, arena, ret_request, ret_why, err);
     struct writer *writer = find_writer(codec, fingerprint);
     if (writer == NULL) {
         (void)lex_fail(err, LEX_REJECT,
@@ -246,17 +246,27 @@ static enum lex_status decode_avro(struct lex_codec *codec, struct lex_span valu
         (void)lex_fail(err, LEX_REJECT, "schema %016" PRIx64 ": %s", fingerprint, writer->problem);
         return undecodable(LEX_UNDECODABLE_INCOMPATIBLE_SCHEMA, ret_why);
     }
-    return decode_body(plan, value, arena, ret_request, ret_why, err);
+    return lex_request_from_avro(plan, body, arena, ret_request, ret_why, err);
 }
 
-static enum lex_status decode_json(struct lex_span value, struct lex_arena *arena,
-                                   struct lex_request *ret_request, enum lex_undecodable *ret_why,
-                                   struct lex_error *err)
+LEX_STATUS lex_request_from_json(struct lex_span body, struct lex_arena *arena,
+                                 struct lex_request *ret_request, enum lex_undecodable *ret_why,
+                                 struct lex_error *err)
 {
     struct lex_request request;
-    LEX_TRY(lex_json_read(&lex_type_request, value, arena, &request, ret_why, err));
+    LEX_TRY(lex_json_read(&lex_type_request, body, arena, &request, ret_why, err));
     *ret_request = request;
     return LEX_OK;
+}
+
+LEX_STATUS lex_request_check_size(struct lex_span body, enum lex_undecodable *ret_why,
+                                  struct lex_error *err)
+{
+    if (body.len <= LEX_REQUEST_MAX_BYTES)
+        return LEX_OK;
+    (void)lex_fail(err, LEX_REJECT, "the record has %zu bytes, more than %d", body.len,
+                   LEX_REQUEST_MAX_BYTES);
+    return undecodable(LEX_UNDECODABLE_TOO_LARGE, ret_why);
 }
 
 static bool looks_like_object(struct lex_span value)
@@ -279,15 +289,11 @@ LEX_STATUS lex_decode_request(struct lex_codec *codec, struct lex_span value,
         (void)lex_fail(err, LEX_REJECT, "the record has no value");
         return undecodable(LEX_UNDECODABLE_EMPTY, ret_why);
     }
-    if (value.len > LEX_REQUEST_MAX_BYTES) {
-        (void)lex_fail(err, LEX_REJECT, "the record has %zu bytes, more than %d", value.len,
-                       LEX_REQUEST_MAX_BYTES);
-        return undecodable(LEX_UNDECODABLE_TOO_LARGE, ret_why);
-    }
+    LEX_TRY(lex_request_check_size(value, ret_why, err));
     if (avro)
         return decode_avro(codec, value, arena, ret_request, ret_why, err);
     if (looks_like_object(value))
-        return decode_json(value, arena, ret_request, ret_why, err);
+        return lex_request_from_json(value, arena, ret_request, ret_why, err);
     (void)lex_fail(
         err, LEX_REJECT, "%s",
         confluent && value.len < LEX_CONFLUENT_FRAME_BYTES

@@ -25,16 +25,14 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 alertmanager='' prometheus='' severity=warning alert=LexeconDrill real='' wait_s=120 job=lexecon yes=''
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--dead-letter | --yes)
-		if [ "$1" = --yes ]; then yes=1; else real=1; fi
-		shift
-		continue
-		;;
+	--dead-letter) real=1 ;;
+	--yes) yes=1 ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--alertmanager) alertmanager=${2%/} ;;
 	--prometheus) prometheus=${2%/} ;;
@@ -48,10 +46,10 @@ while [ $# -gt 0 ]; do
 		;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
 	--job) job=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk date
 [ -n "$alertmanager" ] || die "--alertmanager URL is needed"
 [ -z "$real" ] || [ -n "$prometheus" ] || die "--dead-letter needs --prometheus URL, which has to see it"

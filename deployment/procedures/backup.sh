@@ -24,16 +24,13 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 out='' mirror='' keys='' seal='' late=() policies=() settings=()
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--late-start)
-		late=(--late-start)
-		shift
-		continue
-		;;
+	--late-start) late=(--late-start) ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--out) out=$2 ;;
 	--mirror) file "$1" "$2" && mirror=$2 ;;
@@ -41,10 +38,10 @@ while [ $# -gt 0 ]; do
 	--settings) file "$1" "$2" && settings+=("$2") ;;
 	--keys) file "$1" "$2" && keys=$2 ;;
 	--seal-with) file "$1" "$2" && seal=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need sha256sum tar
 [ -z "${LEX_RUN:-}" ] || die "LEX_RUN: the files are written here, so lexecon has to run here"
 need_lexecon

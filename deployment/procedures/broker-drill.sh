@@ -18,30 +18,24 @@
 # shellcheck source=deployment/procedures/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-stop='' start='' rate=20 seconds=15 wait_s=180 yes='' passed=()
-while [ $# -gt 0 ]; do
+stop='' start='' rate=20 seconds=15 wait_s=180 yes=''
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes)
-		yes=1
-		shift
-		continue
-		;;
+	--yes) yes=1 ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--stop) stop=$2 ;;
 	--start) start=$2 ;;
 	--rate) number "$1" "$2" && rate=$2 ;;
 	--seconds) number "$1" "$2" && seconds=$2 ;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
-	*)
-		common_flag "$1" "$2" || unknown "$1"
-		passed+=("$1" "$2")
-		;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 [ -n "$stop" ] && [ -n "$start" ] || die "--stop COMMAND and --start COMMAND are needed"
 [ ${#urls[@]} -gt 0 ] || die "name every node: --url http://HOST:8000"
@@ -66,7 +60,7 @@ fi
 step "one broker away"
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
-"$(dirname "$(readlink -f "$0")")/load.sh" "${passed[@]}" --rate "$rate" --seconds "$seconds" --p99-ms 60000 --timeout 60 --yes >"$said" 2>&1 &
+"$(dirname "$(readlink -f "$0")")/load.sh" "${common[@]}" --rate "$rate" --seconds "$seconds" --p99-ms 60000 --timeout 60 --yes >"$said" 2>&1 &
 load=$!
 sleep 2
 bash -c "$stop" || bad "the command failed: $stop"

@@ -17,7 +17,7 @@ set -euo pipefail
 
 program=$(basename "$0")
 problems=0
-urls=() cluster=() pins='' api_key_file=''
+urls=() cluster=() common=() pins='' api_key_file=''
 requests_topic=${LEXECON_REQUESTS_TOPIC:-lexecon.requests}
 verdicts_topic=${LEXECON_VERDICTS_TOPIC:-lexecon.verdicts}
 ledger_topic=${LEXECON_LEDGER_TOPIC:-lexecon.ledger}
@@ -75,8 +75,30 @@ common_flag() {
 	*) return 1 ;;
 	esac
 }
-unknown() { die "there is no flag $1: see $program --help"; }
-value_of() { [ $# -ge 2 ] || die "$1 needs a value"; }
+
+# flags "$@": read the command line. A script says what is its own by two functions that return 1 for what is not:
+#   word FLAG ...       stands alone, or takes more words than a value: then it sets `takes` to how many
+#   option FLAG VALUE   has a value
+# What is common stands in `common` as well, to be handed on to another script.
+word() { return 1; }
+option() { return 1; }
+flags() {
+	local takes
+	while [ $# -gt 0 ]; do
+		[ "$1" != --help ] || usage
+		takes=1
+		if word "$@"; then
+			shift "$takes"
+			continue
+		fi
+		[ $# -ge 2 ] || die "$1 needs a value"
+		if ! option "$1" "$2"; then
+			common_flag "$1" "$2" || die "there is no flag $1: see $program --help"
+			common+=("$1" "$2")
+		fi
+		shift 2
+	done
+}
 
 # ---- lexecon ----
 

@@ -27,16 +27,13 @@
 rate=50 seconds=20 actors=64 p99_ms=1000 max_denied=100 timeout=30 yes=''
 request='{"actor":"ACTOR","proposed_action":"lexecon-load"}'
 chunk_max=10000
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes)
-		yes=1
-		shift
-		continue
-		;;
+	--yes) yes=1 ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--rate) number "$1" "$2" && rate=$2 ;;
 	--seconds) number "$1" "$2" && seconds=$2 ;;
@@ -45,10 +42,10 @@ while [ $# -gt 0 ]; do
 	--max-denied) number "$1" "$2" && max_denied=$2 ;;
 	--timeout) number "$1" "$2" && timeout=$2 ;;
 	--request) request=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk sort
 need_lexecon
 total=$((rate * seconds))

@@ -21,23 +21,21 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 mirror='' keep='' yes='' wait_s=300
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes | --keep)
-		if [ "$1" = --yes ]; then yes=1; else keep=1; fi
-		shift
-		continue
-		;;
+	--yes) yes=1 ;;
+	--keep) keep=1 ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--mirror) mirror=$2 ;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 [ -z "${LEX_RUN:-}" ] || die "LEX_RUN: the file is moved here, so lexecon has to run here"
 need_lexecon

@@ -22,23 +22,20 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 to='' yes='' wait_s=120
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes)
-		yes=1
-		shift
-		continue
-		;;
+	--yes) yes=1 ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--to) number "$1" "$2" && to=$2 ;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 [ -n "$to" ] || die "--to N is needed"
 

@@ -28,30 +28,22 @@
 
 new='' current='' to='' target='' namespace=lexecon key='' policy_key='' cases=() coverage=0 lints='' widening=''
 rollback='' wait_s=60 yes=''
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--accept-lints | --accept-widening | --rollback | --yes | --to-topic)
-		case $1 in
-		--accept-lints) lints=1 ;;
-		--accept-widening) widening=1 ;;
-		--rollback) rollback=1 ;;
-		--yes) yes=1 ;;
-		--to-topic) to=topic ;;
-		esac
-		shift
-		continue
-		;;
-	-*) ;;
+	--accept-lints) lints=1 ;;
+	--accept-widening) widening=1 ;;
+	--rollback) rollback=1 ;;
+	--yes) yes=1 ;;
+	--to-topic) to=topic ;;
+	-*) return 1 ;;
 	*)
 		[ -z "$new" ] || die "one policy at a time: $new, or $1?"
 		file policy "$1"
 		new=$1
-		shift
-		continue
 		;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--current) file "$1" "$2" && current=$2 ;;
 	--to-file) to=file target=$2 ;;
@@ -62,10 +54,10 @@ while [ $# -gt 0 ]; do
 	--cases) file "$1" "$2" && cases+=("$2") ;;
 	--coverage-min) number "$1" "$2" && coverage=$2 ;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 [ -z "${LEX_RUN:-}" ] || die "LEX_RUN: the files are read here, so lexecon has to run here"
 need_lexecon

@@ -27,36 +27,25 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 from='' yes='' late=() place=begin kept=''
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes)
-		yes=--yes
-		shift
-		continue
-		;;
-	--requests-kept)
-		kept=1
-		shift
-		continue
-		;;
-	--late-start)
-		late=(--late-start)
-		shift
-		continue
-		;;
+	--yes) yes=--yes ;;
+	--requests-kept) kept=1 ;;
+	--late-start) late=(--late-start) ;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--from) from=$2 ;;
 	--next-offset)
 		[[ $2 =~ ^(begin|end)$ ]] || die "--next-offset $2: expected begin or end"
 		place=$2
 		;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need sha256sum
 [ -z "${LEX_RUN:-}" ] || die "LEX_RUN: the files are read here, so lexecon has to run here"
 need_lexecon

@@ -30,30 +30,28 @@ add_request() {
 	[[ $2 == \{*\} ]] || die "--request $1: expected a JSON object, got: $2"
 	expected+=("$1") requests+=("$2")
 }
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
 	--example)
 		add_request approved '{"actor":"user","proposed_action":"read"}'
 		add_request denied '{"actor":"model","proposed_action":"write"}'
 		add_request escalated '{"actor":"user","proposed_action":"read","risk_level":5,"policy_mode":"paranoid"}'
-		shift
-		continue
 		;;
 	--request)
 		[ $# -ge 3 ] || die "--request needs an outcome and a JSON object"
 		add_request "$2" "$3"
-		shift 3
-		continue
+		takes=3
 		;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--timeout) number "$1" "$2" && timeout=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 need_lexecon
 [ ${#urls[@]} -gt 0 ] || die "name at least one node: --url http://HOST:8000"

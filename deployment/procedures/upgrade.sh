@@ -23,35 +23,27 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 to='' wait_s=120 settle=5 yes='' check_only='' commands=()
-while [ $# -gt 0 ]; do
+word() {
 	case $1 in
-	--help) usage ;;
-	--yes)
-		yes=1
-		shift
-		continue
-		;;
-	--check-only)
-		check_only=1
-		shift
-		continue
-		;;
+	--yes) yes=1 ;;
+	--check-only) check_only=1 ;;
 	--node)
 		[ $# -ge 3 ] || die "--node needs an address and a command"
 		urls+=("${2%/}") commands+=("$3")
-		shift 3
-		continue
+		takes=3
 		;;
+	*) return 1 ;;
 	esac
-	value_of "$@"
+}
+option() {
 	case $1 in
 	--to) to=$2 ;;
 	--wait) number "$1" "$2" && wait_s=$2 ;;
 	--settle) number "$1" "$2" && settle=$2 ;;
-	*) common_flag "$1" "$2" || unknown "$1" ;;
+	*) return 1 ;;
 	esac
-	shift 2
-done
+}
+flags "$@"
 need curl awk
 [ -n "$to" ] || die "--to VERSION is needed"
 [ ${#commands[@]} -gt 0 ] || die "name the nodes: --node URL COMMAND"

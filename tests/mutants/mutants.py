@@ -18,7 +18,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TESTS = ("test_decision", "test_decision_laws", "test_decision_request", "test_decision_state", "test_expression",
-         "test_reference_regressions", "test_policy_load", "test_policy_documents", "test_history")
+         "test_reference_regressions", "test_policy_load", "test_policy_compile", "test_policy_documents", "test_history")
 TRIPLES = 6000
 
 # name, file below core/, what stands there, what is planted

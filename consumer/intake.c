@@ -9,7 +9,7 @@
 enum {
     OFFSETS_TIMEOUT_MS = 2000,
     UNSTABLE_TIMEOUT_MS = 200, /* one partition's, after the whole call timed out */
-    WATERMARKS_TIMEOUT_MS = 2000,
+    PING_TIMEOUT_MS = 2000,
     LOOKUP_TIMEOUT_MS = 5000, /* of all partitions together */
     METADATA_COPY_BYTES =
         1025, /* one over a head's ceiling, so that a longer one is seen as such */
@@ -59,6 +59,7 @@ struct lex_intake {
     size_t framed_count;
     struct lex_record records[LEX_WORKER_BATCH_MAX];
 
+    struct lex_kafka_range ranges[LEX_WORKER_PARTITIONS_MAX]; /* of one look-up */
     char (*metadata)[METADATA_COPY_BYTES];
     size_t metadata_cap;
     char reason[256];
@@ -674,22 +675,28 @@ static rd_kafka_resp_err_t ask_committed(struct lex_intake *s, const int32_t *pa
     return code;
 }
 
-/* Past the deadline the rest is for the next time: one silent broker must not keep the worker from
- * polling. */
-static void ask_watermarks(struct lex_intake *s, struct lex_offset_found *found, int64_t until_us)
+static void ask_ranges(struct lex_intake *s, struct lex_offset_found *found, size_t count,
+                       int timeout_ms)
 {
-    if (found->status == LEX_OK && lex_clock_mono_us() > until_us)
-        found->status = LEX_RETRY;
-    if (found->status != LEX_OK)
-        return;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(s->rk, s->config->requests_topic, found->partition,
-                                         &found->low, &found->high, WATERMARKS_TIMEOUT_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    found->status = LEX_RETRY;
+    size_t asked = 0;
+    bool silent = false;
+    for (size_t i = 0; i < count; i++)
+        if (found[i].status == LEX_OK)
+            s->ranges[asked++] = (struct lex_kafka_range){.partition = found[i].partition};
+    lex_kafka_ranges(s->rk, s->config->requests_topic, s->ranges, asked, timeout_ms);
+    const struct lex_kafka_range *range = s->ranges;
+    for (size_t i = 0; i < count; i++) {
+        if (found[i].status != LEX_OK)
+            continue;
+        found[i].low = range->low;
+        found[i].high = range->high;
+        found[i].status = range->code == RD_KAFKA_RESP_ERR_NO_ERROR ? LEX_OK : LEX_RETRY;
+        silent = silent || found[i].status != LEX_OK;
+        range++;
+    }
     /* librdkafka goes on asking a leader that died; only to ask the cluster makes it forget. */
-    (void)lex_intake_ping(s, WATERMARKS_TIMEOUT_MS);
+    if (silent)
+        (void)lex_intake_ping(s, PING_TIMEOUT_MS);
 }
 
 void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, size_t count,
@@ -710,8 +717,9 @@ void lex_intake_offsets(struct lex_intake *intake, const int32_t *partitions, si
         RD_KAFKA_RESP_ERR_NO_ERROR)
         for (size_t i = 0; i < count && lex_clock_mono_us() < until_us; i++)
             (void)ask_committed(intake, partitions + i, 1, UNSTABLE_TIMEOUT_MS, i, ret_found + i);
-    for (size_t i = 0; i < count; i++)
-        ask_watermarks(intake, &ret_found[i], until_us);
+    /* Past the deadline the rest is for the next time: one silent broker must not keep the worker
+     * from polling. */
+    ask_ranges(intake, ret_found, count, lex_clock_left_ms(until_us));
 }
 
 /* ---- membership ---- */
@@ -819,12 +827,11 @@ struct lex_waiting lex_intake_waiting(struct lex_intake *intake, int32_t partiti
 struct lex_waiting lex_intake_ask_waiting(struct lex_intake *intake, int32_t partition,
                                           int64_t next_offset, int timeout_ms)
 {
-    int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        intake->rk, intake->config->requests_topic, partition, &low, &high, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || next_offset < 0)
+    struct lex_kafka_range range = {.partition = partition};
+    lex_kafka_ranges(intake->rk, intake->config->requests_topic, &range, 1, timeout_ms);
+    if (range.code != RD_KAFKA_RESP_ERR_NO_ERROR || next_offset < 0)
         return (struct lex_waiting){-1, -1};
-    return (struct lex_waiting){most(high - most(next_offset, low), 0), -1};
+    return (struct lex_waiting){most(range.high - most(next_offset, range.low), 0), -1};
 }
 
 size_t lex_intake_assigned(const struct lex_intake *intake)

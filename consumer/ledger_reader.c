@@ -194,13 +194,12 @@ LEX_STATUS lex_ledger_reader_next(struct lex_ledger_reader *reader, int timeout_
 LEX_STATUS lex_ledger_reader_range(struct lex_ledger_reader *reader, int32_t partition,
                                    int64_t *ret_low, int64_t *ret_high, struct lex_error *err)
 {
-    int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        reader->rk, reader->config->ledger_topic, partition, &low, &high, CALL_TIMEOUT_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return failed(code, reader->config->ledger_topic, err);
-    *ret_low = low;
-    *ret_high = high;
+    struct lex_kafka_range range = {.partition = partition};
+    lex_kafka_ranges(reader->rk, reader->config->ledger_topic, &range, 1, CALL_TIMEOUT_MS);
+    if (range.code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return failed(range.code, reader->config->ledger_topic, err);
+    *ret_low = range.low;
+    *ret_high = range.high;
     return LEX_OK;
 }
 
@@ -303,38 +302,50 @@ static enum lex_status find_tails(struct lex_ledger_reader *r, struct lex_error 
 }
 
 /* What this client knows of the topic may be older than the failure: its leader has moved, or the
- * topic has grown. To ask the cluster also renews what the client knows. */
-static enum lex_status class_of(struct lex_ledger_reader *r, const struct tail *tail,
-                                rd_kafka_resp_err_t code)
+ * topic has grown. To ask the cluster also renews what the client knows. -1: nobody answers. */
+static int32_t partitions_now(struct lex_ledger_reader *r, const struct lex_kafka_range *ranges,
+                              size_t count)
 {
-    int32_t partitions;
     struct lex_error err;
-    enum lex_status status = lex_kafka_class(code) == LEX_RETRY ? LEX_RETRY : LEX_REJECT;
-    if (lex_ledger_reader_partitions(r, &partitions, &err) != LEX_OK)
-        return status;
-    return code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && tail->partition < partitions ? LEX_RETRY
-                                                                                        : status;
+    int32_t partitions;
+    for (size_t i = 0; i < count; i++)
+        if (ranges[i].code != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return lex_ledger_reader_partitions(r, &partitions, &err) == LEX_OK ? partitions : -1;
+    return -1;
 }
 
-static void ask_range(struct lex_ledger_reader *r, struct tail *tail, struct lex_tail_found *found,
-                      int64_t until_us)
+static void take_range(struct lex_ledger_reader *r, const struct lex_kafka_range *range,
+                       int32_t partitions, struct tail *tail, struct lex_tail_found *found)
 {
-    tail->done = true;
-    if (lex_clock_mono_us() > until_us) { /* one silent broker must not keep the worker */
-        found->status = LEX_RETRY;
+    bool unheard_of = range->code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    *tail = (struct tail){
+        .partition = range->partition, .low = range->low, .high = range->high, .from = -1};
+    *found = (struct lex_tail_found){.partition = range->partition, .status = LEX_OK};
+    tail->done = range->code != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!tail->done)
         return;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        r->rk, r->config->ledger_topic, tail->partition, &tail->low, &tail->high, CALL_TIMEOUT_MS);
-    tail->from = -1;
-    tail->done = code != RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    found->status = class_of(r, tail, code);
-    const char *advice = lex_kafka_advice(code);
+    found->status =
+        lex_kafka_class(range->code) == LEX_RETRY || (unheard_of && range->partition < partitions)
+            ? LEX_RETRY
+            : LEX_REJECT;
+    const char *advice = lex_kafka_advice(range->code);
     (void)snprintf(r->reason, sizeof r->reason, "its ledger partition cannot be read: %s%s%s",
-                   rd_kafka_err2str(code), advice[0] != 0 ? ": " : "", advice);
+                   rd_kafka_err2str(range->code), advice[0] != 0 ? ": " : "", advice);
     found->reason = r->reason;
+}
+
+static void ask_ranges(struct lex_ledger_reader *r, const int32_t *partitions, size_t count,
+                       struct lex_tail_found *ret_found)
+{
+    struct lex_kafka_range *ranges = calloc(count + 1, sizeof *ranges);
+    LEX_ASSERT(ranges != NULL); /* for at most LEX_WORKER_PARTITIONS_MAX */
+    for (size_t i = 0; i < count; i++)
+        ranges[i].partition = partitions[i];
+    lex_kafka_ranges(r->rk, r->config->ledger_topic, ranges, count, RANGES_TIMEOUT_MS);
+    int32_t now = partitions_now(r, ranges, count);
+    for (size_t i = 0; i < count; i++)
+        take_range(r, &ranges[i], now, &r->tails[i], &ret_found[i]);
+    free(ranges);
 }
 
 void lex_ledger_reader_tails(struct lex_ledger_reader *reader, const int32_t *partitions,
@@ -345,12 +356,7 @@ void lex_ledger_reader_tails(struct lex_ledger_reader *reader, const int32_t *pa
     reader->tails = calloc(count + 1, sizeof *reader->tails);
     LEX_ASSERT(reader->tails != NULL); /* for at most LEX_WORKER_PARTITIONS_MAX */
     reader->tails_count = count;
-    int64_t until_us = lex_clock_mono_us() + RANGES_TIMEOUT_MS * 1000;
-    for (size_t i = 0; i < count; i++) {
-        reader->tails[i].partition = partitions[i];
-        ret_found[i] = (struct lex_tail_found){.partition = partitions[i], .status = LEX_OK};
-        ask_range(reader, &reader->tails[i], &ret_found[i], until_us);
-    }
+    ask_ranges(reader, partitions, count, ret_found);
     enum lex_status status = find_tails(reader, &err);
     for (size_t i = 0; i < count; i++) {
         const struct tail *tail = &reader->tails[i];

@@ -391,16 +391,15 @@ static enum lex_status describe(struct lex_probe *p, struct lex_probe_group *ret
 static enum lex_status add_lag(struct lex_probe *p, const rd_kafka_topic_partition_t *one,
                                struct lex_probe_group *ret, struct lex_error *err)
 {
-    int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        p->rk, p->config->requests_topic, one->partition, &low, &high, OFFSETS_TIMEOUT_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    struct lex_kafka_range range = {.partition = one->partition};
+    lex_kafka_ranges(p->rk, p->config->requests_topic, &range, 1, OFFSETS_TIMEOUT_MS);
+    if (range.code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return lex_fail(err, LEX_RETRY, "the requests' ends are not told: %s",
-                        rd_kafka_err2str(code));
+                        rd_kafka_err2str(range.code));
     bool committed = one->offset >= 0;
-    int64_t from = committed && one->offset > low ? one->offset : low;
+    int64_t from = committed && one->offset > range.low ? one->offset : range.low;
     ret->committed += committed;
-    ret->lag += high > from ? high - from : 0;
+    ret->lag += range.high > from ? range.high - from : 0;
     return LEX_OK;
 }
 

@@ -134,6 +134,7 @@ static enum lex_status new_producer(struct lex_client *c, struct lex_error *err)
     rd_kafka_conf_t *conf;
     const struct lex_kafka_setting tuning[] = {{"linger.ms", "0"},
                                                {"partitioner", "murmur2_random"},
+                                               {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
                                                {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {

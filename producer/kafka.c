@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <syslog.h>
 
+#include "core/base/clock.h"
+
 /* ---- errors, by what to do (pipeline.md, "Kafka's errors") ---- */
 
 static const struct {
@@ -232,4 +234,54 @@ LEX_STATUS lex_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t
     }
     *ret_rk = rk;
     return LEX_OK;
+}
+
+/* ---- ranges ---- */
+
+enum { ALONE_TIMEOUT_MS = 1000 }; /* for one partition, after the call for all of them failed */
+
+static rd_kafka_resp_err_t ask_bound(rd_kafka_t *rk, const char *topic,
+                                     struct lex_kafka_range *ranges, size_t count, int64_t bound,
+                                     int64_t until_us)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, topic, ranges[i].partition)->offset = bound;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, lex_clock_left_ms(until_us));
+    for (size_t i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        code = list->elems[i].err;
+        *(bound == RD_KAFKA_OFFSET_END ? &ranges[i].high : &ranges[i].low) = list->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static rd_kafka_resp_err_t ask_bounds(rd_kafka_t *rk, const char *topic,
+                                      struct lex_kafka_range *ranges, size_t count, int timeout_ms)
+{
+    int64_t until_us = lex_clock_mono_us() + (int64_t)timeout_ms * 1000;
+    rd_kafka_resp_err_t code =
+        ask_bound(rk, topic, ranges, count, RD_KAFKA_OFFSET_BEGINNING, until_us);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = ask_bound(rk, topic, ranges, count, RD_KAFKA_OFFSET_END, until_us);
+    for (size_t i = 0; i < count; i++)
+        ranges[i].code = code;
+    return code;
+}
+
+void lex_kafka_ranges(rd_kafka_t *rk, const char *topic, struct lex_kafka_range *ranges,
+                      size_t count, int timeout_ms)
+{
+    int64_t until_us = lex_clock_mono_us() + (int64_t)timeout_ms * 1000;
+    if (count == 1) {
+        (void)ask_bounds(rk, topic, ranges, 1, timeout_ms);
+        return;
+    }
+    if (count == 0 ||
+        ask_bounds(rk, topic, ranges, count, timeout_ms / 2) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    int left_ms;
+    for (size_t i = 0; i < count && (left_ms = lex_clock_left_ms(until_us)) > 0; i++)
+        (void)ask_bounds(rk, topic, &ranges[i], 1,
+                         left_ms < ALONE_TIMEOUT_MS ? left_ms : ALONE_TIMEOUT_MS);
 }

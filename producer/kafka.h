@@ -17,6 +17,11 @@
  * cluster takes some 9 s to choose another leader; and how long new partitions are not seen. */
 #define LEX_KAFKA_REFRESH_MS "10000"
 
+/* Produce requests on their way at once, of a producer that has no transactions. Of two, the second
+ * may reach a new leader when the first came too early for it: a gap in the sequence, which ends an
+ * idempotent producer for good (librdkafka before 2.3: its issue 4438). */
+#define LEX_KAFKA_IN_FLIGHT "1"
+
 /* One setting of ours; a list ends with {NULL, NULL}. */
 struct lex_kafka_setting {
     const char *key, *value;
@@ -49,5 +54,20 @@ enum lex_status lex_kafka_class(rd_kafka_resp_err_t code);
 enum lex_status lex_kafka_error_class(const rd_kafka_error_t *error);
 /* What an operator has to change, in words; "" where the code says nothing of the kind. */
 const char *lex_kafka_advice(rd_kafka_resp_err_t code);
+
+/* What of one partition can be read: from `low` to before `high`, which is the last stable offset
+ * for a handle that reads what is committed. Both are set where `code` is
+ * RD_KAFKA_RESP_ERR_NO_ERROR. */
+struct lex_kafka_range {
+    int32_t partition;
+    rd_kafka_resp_err_t code;
+    int64_t low, high;
+};
+/* Ask the leaders of `count` partitions for their ranges: all in two requests a leader, and, where
+ * one of them does not answer, each by itself, so that it costs the others nothing. Blocks for
+ * timeout_ms at most, whatever has died: rd_kafka_query_watermark_offsets, which does the same for
+ * one partition, waits for a dead leader as long as it is dead (librdkafka 2.0.2). */
+void lex_kafka_ranges(rd_kafka_t *rk, const char *topic, struct lex_kafka_range *ranges,
+                      size_t count, int timeout_ms);
 
 #endif

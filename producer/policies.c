@@ -106,6 +106,7 @@ static enum lex_status open_writer(struct writer *w, int timeout_ms, struct lex_
                                                {"partitioner", "murmur2_random"},
                                                {"message.max.bytes", bytes},
                                                {"message.timeout.ms", timeout},
+                                               {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
                                                {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     /* One piece to a batch: a broker takes about a megabyte at once. */

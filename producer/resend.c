@@ -38,6 +38,7 @@ LEX_STATUS lex_resend_new(const struct lex_config *config, struct lex_resend **r
     const struct lex_kafka_setting tuning[] = {{"linger.ms", "0"},
                                                {"message.timeout.ms", "10000"},
                                                {"message.max.bytes", "4194304"},
+                                               {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
                                                {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     /* The key leads to the same partition as every other writer's. */

@@ -18,3 +18,9 @@ int64_t lex_clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
 }
+
+int lex_clock_left_ms(int64_t until_us)
+{
+    int64_t left_ms = (until_us - lex_clock_mono_us()) / 1000;
+    return left_ms > 0 ? (int)left_ms : 0;
+}

@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-int64_t lex_clock_wall_us(void); /* microseconds since 1970 UTC */
-int64_t lex_clock_mono_us(void); /* microseconds from an arbitrary start */
+int64_t lex_clock_wall_us(void);         /* microseconds since 1970 UTC */
+int64_t lex_clock_mono_us(void);         /* microseconds from an arbitrary start */
+int lex_clock_left_ms(int64_t until_us); /* from now to a monotonic time; 0 when it is past */
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/codec/codec.h"
+#include "producer/kafka.h"
 
 struct load {
     const char *bootstrap, *topic, *format;
@@ -50,6 +51,7 @@ static void start(struct load *load)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", load->bootstrap);
     set(conf, "enable.idempotence", "true");
+    set(conf, "max.in.flight", LEX_KAFKA_IN_FLIGHT);
     set(conf, "linger.ms", load->rate > 0 ? "0" : "20");
     set(conf, "queue.buffering.max.messages", "200000");
     rd_kafka_conf_set_opaque(conf, load);

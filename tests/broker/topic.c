@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "producer/kafka.h"
+
 enum { CALL_MS = 20000 };
 
 void topic_die(const char *format, ...)
@@ -53,6 +55,7 @@ rd_kafka_t *topic_producer(const struct topic_client *client)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", client->bootstrap);
     set(conf, "enable.idempotence", "true");
+    set(conf, "max.in.flight", LEX_KAFKA_IN_FLIGHT);
     set(conf, "linger.ms", "0");
     return client_of(RD_KAFKA_PRODUCER, conf);
 }

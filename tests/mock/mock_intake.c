@@ -333,7 +333,7 @@ START_TEST(range_that_cannot_be_read_is_asked_for_again)
     const int32_t ids[] = {0};
     struct lex_offset_found found;
     poll_until_event(LEX_EVENT_ASSIGNED, 1);
-    mock_push(&mock, API_LIST_OFFSETS, 2, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 0);
+    mock_push(&mock, API_LIST_OFFSETS, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 0);
     lex_intake_offsets(intake, ids, 1, &found);
     ck_assert_int_eq(found.status, LEX_RETRY);
     lex_intake_offsets(intake, ids, 1, &found);

@@ -251,8 +251,6 @@ static enum lex_status configure(struct lex_intake *s, int slot, rd_kafka_conf_t
         {"max.partition.fetch.bytes", "1048576"},
         {"fetch.wait.max.ms", c->embedded ? "10" : "100"},
         {"fetch.error.backoff.ms", "50"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {"topic.metadata.refresh.interval.ms", LEX_KAFKA_REFRESH_MS},
         {"max.poll.interval.ms", "300000"},
         {"heartbeat.interval.ms", c->session_timeout_ms < 9000 ? "500" : "1000"},
         {"socket.nagle.disable", "true"},

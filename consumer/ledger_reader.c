@@ -49,15 +49,12 @@ LEX_STATUS lex_ledger_reader_new(const struct lex_config *config, const char *lo
     (void)snprintf(wait, sizeof wait, "%d", config->embedded ? 10 : wait_ms);
     (void)snprintf(queue_kb, sizeof queue_kb, "%d", prefetch_kb);
     (void)snprintf(queue_messages, sizeof queue_messages, "%d", prefetch_kb * 4); /* of 256 bytes */
-    const struct lex_kafka_setting tuning[] = {
-        {"fetch.wait.max.ms", wait},
-        {"queued.min.messages", queue_messages},
-        {"queued.max.messages.kbytes", queue_kb},
-        {"fetch.max.bytes", "4194304"},
-        {"fetch.error.backoff.ms", "50"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {"topic.metadata.refresh.interval.ms", LEX_KAFKA_REFRESH_MS},
-        {NULL, NULL}};
+    const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", wait},
+                                               {"queued.min.messages", queue_messages},
+                                               {"queued.max.messages.kbytes", queue_kb},
+                                               {"fetch.max.bytes", "4194304"},
+                                               {"fetch.error.backoff.ms", "50"},
+                                               {NULL, NULL}};
     /* Assigned by hand, so the group is only a name that librdkafka asks for; it is never joined.
      */
     const struct lex_kafka_setting fixed[] = {{"group.id", config->group},

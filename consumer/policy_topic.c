@@ -70,7 +70,6 @@ static enum lex_status open_consumer(struct lex_policy_topic *t, struct lex_erro
                                                {"queued.max.messages.kbytes", queue_kb},
                                                {"receive.message.max.bytes", receive},
                                                {"fetch.error.backoff.ms", "100"},
-                                               {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     /* Assigned by hand: the group is only a name that librdkafka asks for; it is never joined. */
     const struct lex_kafka_setting fixed[] = {

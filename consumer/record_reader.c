@@ -41,10 +41,8 @@ static enum lex_status open_consumer(struct lex_record_reader *r, struct lex_err
     rd_kafka_conf_t *conf;
     char wait[16];
     (void)snprintf(wait, sizeof wait, "%d", FETCH_WAIT_MS);
-    const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", wait},
-                                               {"fetch.error.backoff.ms", "100"},
-                                               {"reconnect.backoff.max.ms", "1000"},
-                                               {NULL, NULL}};
+    const struct lex_kafka_setting tuning[] = {
+        {"fetch.wait.max.ms", wait}, {"fetch.error.backoff.ms", "100"}, {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {
         {"group.id", r->config->group},    {"isolation.level", "read_committed"},
         {"enable.auto.commit", "false"},   {"enable.auto.offset.store", "false"},

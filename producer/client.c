@@ -105,7 +105,6 @@ static enum lex_status new_consumer(struct lex_client *c, struct lex_error *err)
     const struct lex_kafka_setting tuning[] = {{"fetch.wait.max.ms", "20"},
                                                {"fetch.error.backoff.ms", "50"},
                                                {"queued.max.messages.kbytes", "32768"},
-                                               {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {{"isolation.level", "read_committed"},
                                               {"enable.auto.commit", "false"},
@@ -135,7 +134,6 @@ static enum lex_status new_producer(struct lex_client *c, struct lex_error *err)
     const struct lex_kafka_setting tuning[] = {{"linger.ms", "0"},
                                                {"partitioner", "murmur2_random"},
                                                {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
-                                               {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {
         {"acks", "all"}, {"enable.idempotence", "true"}, {NULL, NULL}};

@@ -177,6 +177,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 
 /* ---- configuration ---- */
 
+/* Refresh: librdkafka's five minutes would be how long a partition stands still whose leader died,
+ * since it asks once when the connection breaks, and a cluster takes some 9 s to choose another
+ * leader; and how long new partitions are not seen. Back-off: at librdkafka's 10 s, a restart of
+ * the broker costs a transaction's messages their transaction.timeout.ms. */
+static const struct lex_kafka_setting everywhere[] = {
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"reconnect.backoff.max.ms", "1000"},
+    {NULL, NULL}};
+
 static enum lex_status set(rd_kafka_conf_t *conf, const char *key, const char *value,
                            struct lex_error *err)
 {
@@ -198,6 +207,7 @@ static enum lex_status fill(rd_kafka_conf_t *conf, const struct lex_config *conf
                             const struct lex_kafka_setting *tuning,
                             const struct lex_kafka_setting *fixed, struct lex_error *err)
 {
+    LEX_TRY(set_all(conf, everywhere, err));
     LEX_TRY(set_all(conf, tuning, err));
     for (size_t i = 0; i < config->kafka_count; i++)
         LEX_TRY(set(conf, config->kafka[i].key, config->kafka[i].value, err));
@@ -280,8 +290,11 @@ void lex_kafka_ranges(rd_kafka_t *rk, const char *topic, struct lex_kafka_range 
     if (count == 0 ||
         ask_bounds(rk, topic, ranges, count, timeout_ms / 2) == RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
-    int left_ms;
-    for (size_t i = 0; i < count && (left_ms = lex_clock_left_ms(until_us)) > 0; i++)
-        (void)ask_bounds(rk, topic, &ranges[i], 1,
-                         left_ms < ALONE_TIMEOUT_MS ? left_ms : ALONE_TIMEOUT_MS);
+    for (size_t i = 0; i < count; i++) {
+        int left_ms = lex_clock_left_ms(until_us);
+        ranges[i].code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+        if (left_ms > 0)
+            (void)ask_bounds(rk, topic, &ranges[i], 1,
+                             left_ms < ALONE_TIMEOUT_MS ? left_ms : ALONE_TIMEOUT_MS);
+    }
 }

@@ -12,11 +12,6 @@
 #include "core/base/status.h"
 #include "core/config/config.h"
 
-/* How often every handle asks where the partitions are. librdkafka's five minutes would be how long
- * a partition stands still whose leader died, since it asks once when the connection breaks, and a
- * cluster takes some 9 s to choose another leader; and how long new partitions are not seen. */
-#define LEX_KAFKA_REFRESH_MS "10000"
-
 /* Produce requests on their way at once, of a producer that has no transactions. Of two, the second
  * may reach a new leader when the first came too early for it: a gap in the sequence, which ends an
  * idempotent producer for good (librdkafka before 2.3: its issue 4438). */

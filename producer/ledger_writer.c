@@ -42,10 +42,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 static enum lex_status open_producer(struct lex_ledger_writer *w, struct lex_error *err)
 {
     rd_kafka_conf_t *conf;
-    const struct lex_kafka_setting tuning[] = {{"linger.ms", "20"},
-                                               {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
-                                               {"reconnect.backoff.max.ms", "1000"},
-                                               {NULL, NULL}};
+    const struct lex_kafka_setting tuning[] = {
+        {"linger.ms", "20"}, {"max.in.flight", LEX_KAFKA_IN_FLIGHT}, {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {{"acks", "all"},
                                               {"enable.idempotence", "true"},
                                               {"enable.gapless.guarantee", "true"},

@@ -107,7 +107,6 @@ static enum lex_status open_writer(struct writer *w, int timeout_ms, struct lex_
                                                {"message.max.bytes", bytes},
                                                {"message.timeout.ms", timeout},
                                                {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
-                                               {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     /* One piece to a batch: a broker takes about a megabyte at once. */
     const struct lex_kafka_setting fixed[] = {

@@ -104,16 +104,12 @@ static enum lex_status new_client(struct lex_publisher *p, struct lex_error *err
                    (long long)(p->config->memory_budget_mb * 1024 / workers / 3));
     const struct lex_kafka_setting tuning[] = {
         {"linger.ms", "1"},
-        {"topic.metadata.refresh.interval.ms", LEX_KAFKA_REFRESH_MS},
         {"retry.backoff.ms", "1"}, /* at 100, each transaction after the first waits 100 ms */
-        {"reconnect.backoff.max.ms", "1000"}, /* at 10 s, a restart of the broker costs the messages
-                                                 their transaction.timeout.ms */
         {"queue.buffering.max.kbytes", queue_kb},
         {"queue.buffering.max.messages", "200000"},
         {"batch.size", "1000000"},
         {"message.max.bytes", "2000000"},
         {"socket.nagle.disable", "true"},
-        {"topic.metadata.refresh.interval.ms", "30000"},
         {NULL, NULL}};
     const struct lex_kafka_setting fixed[] = {{"transactional.id", p->transactional_id},
                                               {"transaction.timeout.ms", timeout},

@@ -39,7 +39,6 @@ LEX_STATUS lex_resend_new(const struct lex_config *config, struct lex_resend **r
                                                {"message.timeout.ms", "10000"},
                                                {"message.max.bytes", "4194304"},
                                                {"max.in.flight", LEX_KAFKA_IN_FLIGHT},
-                                               {"reconnect.backoff.max.ms", "1000"},
                                                {NULL, NULL}};
     /* The key leads to the same partition as every other writer's. */
     const struct lex_kafka_setting fixed[] = {{"partitioner", "murmur2_random"},

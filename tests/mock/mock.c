@@ -40,7 +40,7 @@ void mock_start(struct mock *mock, const char *const *more)
                                          "lexecon.dead-letters"};
     lex_log_init(LEX_LOG_CRITICAL, LEX_LOG_TEXT, 1);
     mock->rk = new_producer(NULL);
-    mock->cluster = rd_kafka_mock_cluster_new(mock->rk, 1);
+    mock->cluster = rd_kafka_mock_cluster_new(mock->rk, mock->brokers > 0 ? mock->brokers : 1);
     for (size_t i = 0; i < LEX_COUNT_OF(topics); i++)
         ck_assert_int_eq(rd_kafka_mock_topic_create(mock->cluster, topics[i], MOCK_PARTITIONS, 1),
                          0);

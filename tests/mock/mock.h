@@ -32,6 +32,7 @@ struct mock {
     rd_kafka_t *rk;
     rd_kafka_mock_cluster_t *cluster;
     struct lex_config *config;
+    int brokers; /* set before mock_start; 0: one */
 };
 
 /* A broker with the service's topics, and a configuration that leads to it. `more` are further

@@ -305,6 +305,23 @@ START_TEST(unknown_error_is_fatal)
 }
 END_TEST
 
+/* What every handle has in common, seen at the one that sets the most of its own. */
+static void check_setting(const char *key, const char *expected)
+{
+    char value[32] = "";
+    size_t size = sizeof value;
+    ck_assert_int_eq(rd_kafka_conf_get(rd_kafka_conf(client), key, value, &size), RD_KAFKA_CONF_OK);
+    ck_assert_str_eq(value, expected);
+}
+
+START_TEST(moved_leader_and_returned_broker_are_looked_for_soon)
+{
+    CHECK_PUBLISHED(publish(true), LEX_PUBLISHED_COMMITTED, "the client is known");
+    check_setting("topic.metadata.refresh.interval.ms", "10000");
+    check_setting("reconnect.backoff.max.ms", "1000");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("publisher on the mock broker");
@@ -329,6 +346,7 @@ int main(void)
         record_over_the_ceiling_aborts,
         record_that_was_purged_is_not_committed_around,
         unknown_error_is_fatal,
+        moved_leader_and_returned_broker_are_looked_for_soon,
     };
     for (size_t i = 0; i < LEX_COUNT_OF(tests); i++)
         tcase_add_test(tcase, tests[i]);

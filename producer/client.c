@@ -30,6 +30,7 @@ struct lex_client {
     rd_kafka_topic_t *requests, *verdicts; /* the producer's, the consumer's */
     rd_kafka_queue_t *queue;
     rd_kafka_topic_partition_list_t *ends;
+    int32_t written; /* the highest partition that a request was written to */
     bool reading;    /* the partitions of `ends` feed the queue */
     long per_second; /* 0: all at once */
     struct lex_arena arena;
@@ -125,6 +126,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     pending->delivered = true;
     pending->question.partition = message->partition;
     pending->question.offset = message->offset;
+    if (message->partition > c->written)
+        c->written = message->partition;
     c->undelivered--;
 }
 
@@ -547,8 +550,28 @@ static bool is_over(const struct lex_client *c, int64_t until_us)
     return c->proven == c->count || nobody || now_us >= until_us;
 }
 
+/* Partitions were added since we began to read: a request in one of them is answered in one of
+ * them, so they are read from their beginning. To ask for them also tells the consumer that they
+ * are there. */
+static void follow_growth(struct lex_client *c)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(c->consumer, 0, c->verdicts, &metadata, METADATA_STEP_MS) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return; /* the next read asks again */
+    int32_t partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    for (int32_t p = c->ends->cnt; p < partitions; p++) {
+        (void)rd_kafka_topic_partition_list_add(c->ends, c->config->verdicts_topic, p);
+        if (rd_kafka_consume_start_queue(c->verdicts, p, RD_KAFKA_OFFSET_BEGINNING, c->queue) != 0)
+            on_error(c->consumer, rd_kafka_last_error(), "an added partition", &c->handle);
+    }
+}
+
 static void read_one(struct lex_client *c, int wait_ms)
 {
+    if (c->written >= c->ends->cnt)
+        follow_growth(c);
     rd_kafka_message_t *message = rd_kafka_consume_queue(c->queue, wait_ms);
     (void)rd_kafka_poll(c->consumer, 0);
     if (message == NULL)

@@ -142,10 +142,10 @@ static enum lex_status read_on(struct lex_history_reader *r)
     int64_t until_us = lex_clock_mono_us() + PIECE_TIMEOUT_MS * 1000;
     while (!r->ended && r->count < LEX_HISTORY_PIECE_ENTRIES &&
            r->bytes < LEX_HISTORY_PIECE_BYTES) {
-        int64_t left_us = until_us - lex_clock_mono_us();
-        if (left_us <= 0)
+        int left_ms = lex_clock_left_ms(until_us);
+        if (left_ms == 0)
             return LEX_OK;
-        enum lex_status status = take_next(r, (int)(left_us / 1000) + 1);
+        enum lex_status status = take_next(r, left_ms);
         if (status == LEX_RETRY && (r->partition < 0 || r->count != 0))
             return r->partition < 0 ? LEX_RETRY : LEX_OK;
         if (status != LEX_OK && status != LEX_RETRY)

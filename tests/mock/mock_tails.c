@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "tests/mock/mock.h"
 
-enum { HANGS_AFTER_US = 30 * 1000 * 1000 }; /* a look-up takes 8 s at most */
+enum { HANGS_AFTER_US = 30 * 1000 * 1000 }; /* a look-up takes some 12 s at most */
 
 static struct mock mock;
 static struct lex_ledger_reader *reader;
